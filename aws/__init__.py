@@ -1,0 +1,1 @@
+"""The way to AWS: one session, waiting and retrying, ownership, sweeping."""

@@ -1,0 +1,1 @@
+"""Nodes of a baked image in service."""

@@ -1,0 +1,1 @@
+"""An AWS endpoint on this computer whose instances are real machines."""
