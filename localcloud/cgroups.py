@@ -1,0 +1,61 @@
+"""A control group for each machine, so that all of it can be ended at once, also by a daemon started later."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.errors import NotPossibleHere
+from localcloud.site import Site
+
+
+def unified_mount(mounts: str | None = None) -> Path:
+    """Where the unified hierarchy is mounted, alone or beside the old one."""
+    for line in (mounts if mounts is not None else Path("/proc/mounts").read_text()).splitlines():
+        _, where, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return Path(where)
+    raise NotPossibleHere(
+        "no unified control group hierarchy (cgroup2) is mounted here",
+        "mount it: mount -t cgroup2 none /sys/fs/cgroup/unified",
+    )
+
+
+@dataclass(frozen=True)
+class ControlGroup:
+    """A node in the unified hierarchy."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, site: Site) -> ControlGroup:
+        """The group that holds all of a site's machines."""
+        return cls(unified_mount() / site.name)
+
+    def child(self, name: str) -> ControlGroup:
+        """A group below this one, made when missing."""
+        below = ControlGroup(self.path / name)
+        below.path.mkdir(parents=True, exist_ok=True)
+        return below
+
+    def kill(self, *, patience_seconds: float = 10) -> None:
+        """End every process in the group and below, then remove the groups."""
+        if not self.path.exists():
+            return
+        (self.path / "cgroup.kill").write_text("1")
+        deadline = time.monotonic() + patience_seconds
+        while self._populated() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._remove()
+
+    def _populated(self) -> bool:
+        return "populated 1" in (self.path / "cgroup.events").read_text()
+
+    def _remove(self) -> None:
+        for group in sorted((p for p in self.path.rglob("*") if p.is_dir()), reverse=True):
+            with suppress(OSError):
+                group.rmdir()
+        with suppress(OSError):
+            self.path.rmdir()

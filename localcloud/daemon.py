@@ -1,0 +1,238 @@
+"""The daemon: moto behind hooks, machines behind the hooks, and the doors to both."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localcloud import hooks
+from localcloud.cgroups import ControlGroup
+from localcloud.errors import DaemonTrouble, LocalCloudError
+from localcloud.namespaces import listen_in
+from localcloud.network import Network
+from localcloud.site import ACCOUNT, METADATA_ADDRESS, Site, site_from_environment
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
+
+    from localcloud.catalog import Catalog
+    from localcloud.instances import Instances
+
+# moto reads these when it is imported: none of its own images, and types as EC2 knows them.
+_MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "yes"}
+
+_PATIENCE_AT_THE_END_SECONDS = 20
+
+
+class Endpoint:
+    """The AWS API as a WSGI application, and beside it the daemon's own `/local-cloud/` pages."""
+
+    def __init__(self, site: Site, catalog: Catalog, instances: Instances) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        self._aws = DomainDispatcherApplication(create_backend_app)
+        self._site = site
+        self._catalog = catalog
+        self._instances = instances
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request."""
+        if environ.get("PATH_INFO") == "/local-cloud/status":
+            return self._status(start_response)
+        answer: Iterable[bytes] = self._aws(environ, start_response)
+        if "/ec2/" in environ.get("HTTP_AUTHORIZATION", ""):
+            self._catalog.save()
+        return answer
+
+    def _status(self, start_response: Callable[..., Any]) -> list[bytes]:
+        body = json.dumps(
+            {
+                "running": True,
+                "endpoint_url": self._site.endpoint_url,
+                "region": self._site.region,
+                "machines": [_machine(record) for record in self._instances.records() if record.state != "terminated"],
+                "load_balancers": [],
+                "dns": None,
+            }
+        ).encode()
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+
+def serve(site: Site) -> None:
+    """Run the local cloud until SIGTERM, then leave nothing behind."""
+    os.environ.update(_MOTO_SETTINGS)
+    hooks.verify()
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(site))
+        network = stack.enter_context(_network(site))
+        catalog, instances = _cloud(site, network)
+        stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
+        for server in _servers(site, network, catalog, instances):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+        stopping.wait()
+
+
+def clean_up(site: Site) -> None:
+    """Remove what a daemon that did not end well left: processes, network, machines' folders."""
+    import shutil
+
+    ControlGroup.of(site).kill()
+    Network(site).down()
+    shutil.rmtree(site.home / "instances", ignore_errors=True)
+
+
+@contextmanager
+def _only_one(site: Site) -> Iterator[None]:
+    site.home.mkdir(parents=True, exist_ok=True)
+    with (site.home / "daemon.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as why:
+            raise DaemonTrouble("this local cloud runs already", "see `invoke local.status`") from why
+        clean_up(site)
+        site.pid_file.write_text(str(os.getpid()))
+        site.notices.write_text("")
+        try:
+            yield
+        finally:
+            site.pid_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _network(site: Site) -> Iterator[Network]:
+    network = Network(site)
+    try:
+        network.up()
+        yield network
+    finally:
+        ControlGroup.of(site).kill()
+        network.down()
+
+
+def _cloud(site: Site, network: Network) -> tuple[Catalog, Instances]:
+    from localcloud import ec2
+    from localcloud.catalog import Catalog
+    from localcloud.instances import Instances
+
+    notice = _notices(site.notices)
+    catalog = Catalog(site, notice)
+    instances = Instances(site, network, catalog.layers_of, notice)
+    ec2.install(site, instances)
+    catalog.install(instances)
+    catalog.load()
+    catalog.store.drop_unused_layers(())
+    return catalog, instances
+
+
+def _servers(
+    site: Site, network: Network, catalog: Catalog, instances: Instances
+) -> list[BaseWSGIServer]:
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+    from werkzeug.serving import WSGIRequestHandler
+
+    endpoint = Endpoint(site, catalog, instances)
+    try:
+        outside = socket.create_server(("127.0.0.1", site.port), backlog=256)
+    except OSError as why:
+        raise DaemonTrouble(
+            f"port {site.port} of 127.0.0.1 is in use", "choose another: export LOCALCLOUD_PORT=8118"
+        ) from why
+    inside = listen_in(network.vpc, str(site.gateway), site.port)
+    metadata = listen_in(network.vpc, str(METADATA_ADDRESS), 80)
+    return [
+        _server(outside, endpoint, MotoRequestHandler),
+        _server(inside, endpoint, MotoRequestHandler),
+        _server(metadata, _metadata(site, instances), WSGIRequestHandler),
+    ]
+
+
+def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:
+    from werkzeug.serving import make_server
+
+    class Quiet(handler):  # type: ignore[misc]
+        def log_request(self, *_: object) -> None:
+            """A line per request is noise here; errors are still logged."""
+
+        def address_string(self) -> str:
+            return str(self.client_address[0])
+
+    address, port = listening.getsockname()
+    handle = os.dup(listening.fileno())
+    listening.close()
+    return make_server(address, port, app, threaded=True, request_handler=Quiet, fd=handle)
+
+
+def _metadata(site: Site, instances: Instances) -> Any:
+    from moto.ec2.models import ec2_backends
+    from moto.sts.models import sts_backends
+
+    from localcloud.metadata import MetadataService
+
+    def public_key(name: str) -> str:
+        (key,) = ec2_backends[ACCOUNT][site.region].describe_key_pairs(key_names=[name])
+        return str(key.material_public.decode())
+
+    def credentials(role: str, session: str) -> dict[str, str]:
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        keys = sts_backends[ACCOUNT]["aws"].assume_role(
+            region_name=site.region, role_session_name=session, role_arn=arn, policy=None, duration=21600, external_id=""
+        )
+        return {
+            "LastUpdated": _time(time.time()),
+            "AccessKeyId": keys.access_key_id,
+            "SecretAccessKey": keys.secret_access_key,
+            "Token": keys.session_token,
+            "Expiration": _time(time.time() + 21600),
+        }
+
+    return MetadataService(site, instances.by_address, public_key, credentials)
+
+
+def _time(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _machine(record: Any) -> dict[str, Any]:
+    return {
+        "instance_id": record.id,
+        "state": record.state,
+        "private_ip": record.private_ip_address,
+        "image_id": record.image_id,
+    }
+
+
+def _notices(path: Path) -> Callable[[str], None]:
+    def notice(text: str) -> None:
+        with path.open("a") as log:
+            log.write(text + "\n")
+
+    return notice
+
+
+def main() -> int:
+    """Serve the site that the environment names."""
+    try:
+        serve(site_from_environment())
+    except LocalCloudError as why:
+        sys.stderr.write(f"{why}\n  next: {why.hint}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

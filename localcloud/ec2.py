@@ -1,0 +1,163 @@
+"""EC2 with machines behind it: what our hooks make of moto's instances."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from localcloud.hooks import replace
+from localcloud.instances import Instances, set_state
+from localcloud.site import Site
+
+_MODELS = "moto.ec2.models"
+
+
+def install(site: Site, instances: Instances) -> None:
+    """Put machines behind moto's EC2."""
+    _network_of(site)
+    _launching(site, instances)
+    _lifecycle(instances)
+    replace("moto.ec2.responses.general:General.get_console_output", lambda _: _console(instances))
+
+
+def _network_of(site: Site) -> None:
+    def create_default_vpc(self: Any) -> Any:
+        vpc = self.create_vpc(cidr_block=str(site.network), is_default=True)
+        for zone in self.describe_availability_zones():
+            subnet = self.create_default_subnet(zone.name)
+            # Machines have one address each, and this computer reaches it: there are no public ones.
+            subnet.map_public_ip_on_launch = False
+        return vpc
+
+    replace(f"{_MODELS}:EC2Backend.create_default_vpc", lambda _: create_default_vpc)
+
+
+def _launching(site: Site, instances: Instances) -> None:
+    request = threading.local()  # what moto's own layers drop between the request and the backend
+
+    def wrap_request(original: Callable[..., Any]) -> Callable[..., Any]:
+        by_token: dict[str, Any] = {}
+
+        def run_instances(self: Any) -> Any:
+            token = self._get_param("ClientToken")
+            if token in by_token:
+                return by_token[token]
+            request.count = int(self._get_param("MaxCount", if_none="1"))
+            try:
+                result = original(self)
+            finally:
+                request.count = None
+            if token:
+                by_token[token] = result
+            return result
+
+        return run_instances
+
+    def wrap_backend(original: Callable[..., Any]) -> Callable[..., Any]:
+        def run_instances(
+            self: Any, image_id: str, count: int, user_data: Any, security_group_names: list[str], **kwargs: Any
+        ) -> Any:
+            count = getattr(request, "count", None) or count
+            _check_and_complete(self, image_id, kwargs)
+            reservation = original(self, image_id, count, user_data, security_group_names, **kwargs)
+            for record in reservation.instances:
+                _refuse_foreign_address(site, record)
+                instances.launch(record)
+            return reservation
+
+        return run_instances
+
+    def wrap_record(original: Callable[..., Any]) -> Callable[..., Any]:
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+            original(self, *args, **kwargs)
+            set_state(self, "pending")
+
+        return __init__
+
+    replace("moto.ec2.responses.instances:InstanceResponse.run_instances", wrap_request)
+    replace(f"{_MODELS}:EC2Backend.run_instances", wrap_backend)
+    replace("moto.ec2.models.instances:Instance.__init__", wrap_record)
+
+
+def _check_and_complete(backend: Any, image_id: str, kwargs: dict[str, Any]) -> None:
+    """Refuse what EC2 refuses, and add what moto leaves out of a launch."""
+    template = kwargs.get("launch_template")
+    data = backend._get_template_from_args(template).data if template else {}
+    backend.describe_images(ami_ids=[image_id or data.get("ImageId")])
+    key_name = kwargs.get("key_name") or data.get("KeyName")
+    if key_name:
+        backend.describe_key_pairs(key_names=[key_name])
+    kwargs["metadata_options"] = kwargs.get("metadata_options") or data.get("MetadataOptions") or {}
+    if not kwargs.get("subnet_id") and not kwargs.get("nics"):
+        subnets = backend.get_default_subnets()
+        zone = kwargs.get("placement") or min(subnets)
+        if zone in subnets:
+            kwargs["subnet_id"] = subnets[zone].id
+
+
+def _refuse_foreign_address(site: Site, record: Any) -> None:
+    from ipaddress import IPv4Address
+
+    from moto.ec2.exceptions import EC2ClientError
+
+    if IPv4Address(record.private_ip_address) not in site.machines:
+        set_state(record, "terminated")
+        raise EC2ClientError(
+            "Unsupported",
+            f"machines of this local cloud live in the default VPC ({site.machines});"
+            f" {record.private_ip_address} is outside of it",
+        )
+
+
+def _lifecycle(instances: Instances) -> None:
+    """Let moto keep its books first, then let the machine follow; the state is ours to tell."""
+
+    def follow(name: str, states: tuple[str, ...], act: Callable[[Any], None]) -> None:
+        def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+            def method(self: Any) -> Any:
+                before = self.state
+                if before not in states:
+                    return _unchanged(self, name)
+                previous = original(self)
+                set_state(self, before)
+                act(self)
+                return previous
+
+            return method
+
+        replace(f"moto.ec2.models.instances:Instance.{name}", wrap)
+
+    follow("start", ("stopped",), instances.start)
+    follow("stop", ("running", "pending"), instances.stop)
+    follow("reboot", ("running",), instances.reboot)
+    follow("terminate", ("pending", "running", "stopping", "stopped"), instances.terminate)
+
+
+def _unchanged(record: Any, name: str) -> Any:
+    """What EC2 answers when there is nothing to do, or nothing that can be done, in the record's state."""
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.models.instances import InstanceState
+
+    fine = {"start": ("running", "pending"), "stop": ("stopped", "stopping"), "terminate": ("shutting-down", "terminated")}
+    if record.state in fine.get(name, ()):
+        return InstanceState(record.state, record.state_code)
+    raise EC2ClientError(
+        "IncorrectInstanceState",
+        f"The instance '{record.id}' is not in a state from which it can be {name}ed: {record.state}",
+    )
+
+
+def _console(instances: Instances) -> Callable[..., Any]:
+    def get_console_output(self: Any) -> Any:
+        from moto.core.responses import ActionResult
+        from moto.core.utils import utcnow
+        from moto.ec2.utils import Base64EncodedString
+
+        record = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+        said = instances.console(record.id).decode(errors="replace")
+        return ActionResult(
+            {"InstanceId": record.id, "Timestamp": utcnow(), "Output": Base64EncodedString.from_raw_string(said)}
+        )
+
+    return get_console_output

@@ -1,0 +1,72 @@
+"""Where we reach into moto: every private name, with the shape it must have.
+
+moto is pinned exactly; this table makes an upgrade fail at once and by name, not later and strangely.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from localcloud.errors import LocalCloudError
+
+# "module:Class.method" -> its parameters, as `inspect.signature` names them.
+HOOKED: dict[str, tuple[str, ...]] = {
+    "moto.ec2.models:EC2Backend.create_default_vpc": ("self",),
+    "moto.ec2.models:EC2Backend.run_instances": (
+        "self", "image_id", "count", "user_data", "security_group_names", "kwargs",
+    ),
+    "moto.ec2.models.instances:Instance.__init__": (
+        "self", "ec2_backend", "image_id", "user_data", "security_groups", "kwargs",
+    ),
+    "moto.ec2.models.instances:Instance.start": ("self",),
+    "moto.ec2.models.instances:Instance.stop": ("self",),
+    "moto.ec2.models.instances:Instance.reboot": ("self",),
+    "moto.ec2.models.instances:Instance.terminate": ("self",),
+    "moto.ec2.models.instances:InstanceBackend.get_instance": ("self", "instance_id"),
+    "moto.ec2.models.instances:InstanceBackend._get_template_from_args": ("self", "launch_template_arg"),
+    "moto.ec2.responses.instances:InstanceResponse.run_instances": ("self",),
+    "moto.ec2.responses.general:General.get_console_output": ("self",),
+    "moto.ec2.responses.amis:AmisResponse.create_image": ("self",),
+    "moto.ec2.responses.amis:AmisResponse.deregister_image": ("self",),
+    "moto.ec2.models.elastic_block_store:EBSBackend.delete_snapshot": ("self", "snapshot_id"),
+    "moto.ssm.models:Parameter.__init__": (
+        "self", "account_id", "name", "value", "parameter_type", "description", "allowed_pattern", "keyid",
+        "last_modified_date", "version", "data_type", "labels", "source_result", "tier", "policies",
+    ),
+}  # fmt: skip
+
+
+def verify() -> None:
+    """Raise LocalCloudError naming every hooked name that is gone or has changed."""
+    wrong = [f"{target}: {said}" for target, wanted in HOOKED.items() if (said := _differs(target, wanted))]
+    if wrong:
+        raise LocalCloudError(
+            "this moto is not the one the local cloud was made for: " + "; ".join(wrong),
+            "install the pinned version: pip install -e .",
+        )
+
+
+def replace(target: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Put `make(original)` in place of a hooked function. Only names in HOOKED can be replaced."""
+    if target not in HOOKED:
+        raise KeyError(f"{target} is not in HOOKED")
+    owner, name = _find(target)
+    setattr(owner, name, make(getattr(owner, name)))
+
+
+def _differs(target: str, wanted: tuple[str, ...]) -> str:
+    try:
+        owner, name = _find(target)
+        found = tuple(inspect.signature(getattr(owner, name)).parameters)
+    except (ImportError, AttributeError) as why:
+        return str(why)
+    return "" if found == wanted else f"takes {', '.join(found)} instead of {', '.join(wanted)}"
+
+
+def _find(target: str) -> tuple[Any, str]:
+    module, _, path = target.partition(":")
+    owner_name, _, name = path.partition(".")
+    return getattr(importlib.import_module(module), owner_name), name

@@ -1,0 +1,179 @@
+"""The VPC: a network namespace with a bridge, the metadata address, and one guarded port per machine.
+
+Everything but the host's end of the link lives inside the namespace, so taking the VPC down is deleting it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from localcloud.errors import AddressConflict, CommandFailed
+from localcloud.process import run
+from localcloud.site import METADATA_ADDRESS, Site
+
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+
+# A machine may speak only from its own address: this is what makes the source address a proof of identity
+# for the metadata service. Bridge ports are the machines; the bridge's own traffic does not pass prerouting.
+_GUARD = """
+table bridge vpc {
+    set owners { type ifname . ipv4_addr; }
+    chain guard {
+        type filter hook prerouting priority -300; policy drop;
+        ether type ip iifname . ip saddr @owners accept
+        ether type arp iifname . arp saddr ip @owners accept
+    }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A machine's place on the network."""
+
+    machine: str
+    address: IPv4Address
+    mac: str
+
+    @property
+    def outer(self) -> str:
+        """The interface at the bridge's end, at most 15 characters as Linux wants it."""
+        return f"m-{hashlib.sha256(self.machine.encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network of one site."""
+
+    site: Site
+
+    @property
+    def vpc(self) -> str:
+        """The name of the VPC's namespace."""
+        return f"{self.site.name}-vpc"
+
+    @property
+    def uplink(self) -> str:
+        """The host's end of the link into the VPC."""
+        return f"{self.site.name}-up"
+
+    def namespace(self, machine: str) -> str:
+        """The name of a machine's namespace."""
+        return f"{self.site.name}-{machine}"
+
+    def up(self) -> None:
+        """Make the VPC anew. Raises AddressConflict when the host uses its addresses already."""
+        self.down()
+        self._refuse_conflicts()
+        vpc, site = self.vpc, self.site
+        run(["ip", "netns", "add", vpc])
+        run(["ip", "link", "add", self.uplink, "type", "veth", "peer", "name", "uplink", "netns", vpc])
+        run(["ip", "-batch", "-"], stdin=_lines(
+            f"addr add {site.desk_address}/30 dev {self.uplink}",
+            f"link set {self.uplink} up",
+            f"route add {site.machines} via {site.vpc_address}",
+        ))  # fmt: skip
+        run(["ip", "-n", vpc, "-batch", "-"], stdin=_lines(
+            "link set lo up",
+            f"addr add {site.vpc_address}/30 dev uplink",
+            "link set uplink up",
+            f"route add default via {site.desk_address}",
+            "link add vpc type bridge",
+            f"addr add {site.gateway}/{site.machines.prefixlen} dev vpc",
+            f"addr add {METADATA_ADDRESS}/32 dev vpc",
+            "link set vpc up",
+        ))  # fmt: skip
+        run(["ip", "netns", "exec", vpc, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
+        run(["ip", "netns", "exec", vpc, "nft", "-f", "-"], stdin=_GUARD)
+        run(["nft", "-f", "-"], stdin=self._translation())
+        self._allow_forwarding()
+
+    def down(self) -> None:
+        """Remove every trace of the network, whatever of it exists."""
+        for namespace in self._namespaces():
+            run(["ip", "netns", "delete", namespace])
+        with suppress(CommandFailed):
+            run(["ip", "link", "delete", self.uplink])
+        with suppress(CommandFailed):
+            run(["nft", "delete", "table", "ip", self.site.name])
+        self._restore_forwarding()
+
+    def plug(self, port: Port) -> None:
+        """Make a machine's namespace with its interface `ens5`, connected and guarded."""
+        namespace, vpc = self.namespace(port.machine), self.vpc
+        self.unplug(port)
+        run(["ip", "netns", "add", namespace])
+        run(["ip", "-n", vpc, "link", "add", port.outer, "type", "veth", "peer", "name", "ens5",
+             "address", port.mac, "netns", namespace])  # fmt: skip
+        run(["ip", "-n", vpc, "link", "set", port.outer, "master", "vpc", "up"])
+        run(["ip", "-n", namespace, "-batch", "-"], stdin=_lines(
+            "link set lo up",
+            f"addr add {port.address}/{self.site.machines.prefixlen} dev ens5",
+            "link set ens5 up",
+            f"route add default via {self.site.gateway}",
+        ))  # fmt: skip
+        self._guard("add", port)
+
+    def unplug(self, port: Port) -> None:
+        """Remove a machine's namespace and interface, if they are there."""
+        with suppress(CommandFailed):
+            self._guard("delete", port)
+        with suppress(CommandFailed):
+            run(["ip", "-n", self.vpc, "link", "delete", port.outer])
+        if self.namespace(port.machine) in self._namespaces():
+            run(["ip", "netns", "delete", self.namespace(port.machine)])
+
+    def _guard(self, verb: str, port: Port) -> None:
+        element = f'{verb} element bridge vpc owners {{ "{port.outer}" . {port.address} }}'
+        run(["ip", "netns", "exec", self.vpc, "nft", element])
+
+    def _namespaces(self) -> list[str]:
+        names = [line.split()[0] for line in run(["ip", "netns", "list"]).splitlines() if line.strip()]
+        return [name for name in names if name.startswith(f"{self.site.name}-")]
+
+    def _translation(self) -> str:
+        """Outgoing traffic of machines leaves with the host's address, as through an internet gateway."""
+        return f"""
+        table ip {self.site.name} {{
+            chain leave {{
+                type nat hook postrouting priority srcnat;
+                ip saddr {self.site.machines} oifname != "{self.uplink}" masquerade
+            }}
+        }}
+        """
+
+    def _refuse_conflicts(self) -> None:
+        for line in run(["ip", "-4", "route", "show"]).splitlines():
+            destination = line.split()[0]
+            if destination == "default":
+                continue
+            with suppress(ValueError):
+                if IPv4Network(destination).overlaps(self.site.network):
+                    raise AddressConflict(
+                        f"this computer already routes {destination}, which overlaps the local cloud's"
+                        f" {self.site.network}",
+                        "choose another: export LOCALCLOUD_NETWORK=10.118.0.0/16",
+                    )
+
+    @property
+    def _forwarding_note(self) -> Path:
+        return self.site.home / "ip_forward.before"
+
+    def _allow_forwarding(self) -> None:
+        before = _FORWARDING.read_text().strip()
+        if before != "1":
+            self._forwarding_note.write_text(before)
+            _FORWARDING.write_text("1")
+
+    def _restore_forwarding(self) -> None:
+        if self._forwarding_note.exists():
+            _FORWARDING.write_text(self._forwarding_note.read_text())
+            self._forwarding_note.unlink()
+
+
+def _lines(*commands: str) -> str:
+    return "\n".join(commands) + "\n"
