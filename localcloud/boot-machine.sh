@@ -17,5 +17,6 @@ echo "$uuid" > "$root/sys/hypervisor/uuid"
 # Guests of Debian 13 know only the unified hierarchy, also where the host still mixes both.
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 exec systemd-nspawn --quiet --directory="$root" --machine="$name" --hostname=localhost \
-    --boot --register=no --keep-unit --notify-ready=yes --network-namespace-path="/run/netns/$namespace" \
+    --boot --register=no --keep-unit --notify-ready=yes --capability=CAP_NET_ADMIN \
+    --network-namespace-path="/run/netns/$namespace" \
     --resolv-conf=off --timezone=off --link-journal=no --console=read-only

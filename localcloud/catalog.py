@@ -59,18 +59,26 @@ class Catalog:
 
             record = self._requested(response)
             response.error_on_dryrun()
-            reboot = not response._get_bool_param("NoReboot", False)
+            reboot = not response._get_bool_param("NoReboot")
             instance = response.ec2_backend.get_instance(record.source_instance)
-            _refuse_unless(instance.state in ("running", "stopped"), "IncorrectState", f"{instance.id} is {instance.state}")
+            _refuse_unless(
+                instance.state in ("running", "stopped"),
+                "IncorrectState",
+                f"{instance.id} is {instance.state}",
+            )
             self._own[record.id] = record
             _enter(response.ec2_backend, record)
-            threading.Thread(target=self._capture, args=(instances, instance, record, reboot), daemon=True).start()
+            threading.Thread(
+                target=self._capture, args=(instances, instance, record, reboot), daemon=True
+            ).start()
             return ActionResult({"ImageId": record.id})
 
         def wrap_deregister(original: Callable[..., Any]) -> Callable[..., Any]:
             def deregister_image(response: Any) -> Any:
                 image_id = response._get_param("ImageId")
-                _refuse_unless(image_id not in self._public, "AuthFailure", f"Not authorized for image: {image_id}")
+                _refuse_unless(
+                    image_id not in self._public, "AuthFailure", f"Not authorized for image: {image_id}"
+                )
                 result = original(response)
                 self._own.pop(image_id, None)
                 self.store.remove(image_id)
@@ -104,12 +112,20 @@ class Catalog:
 
     def _requested(self, response: Any) -> ImageRecord:
         name = response._get_param("Name")
-        taken = [ami.id for ami in response.ec2_backend.amis.values() if ami.name == name and ami.owner_id == ACCOUNT]
-        _refuse_unless(not taken, "InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {taken}")
+        taken = [
+            ami.id
+            for ami in response.ec2_backend.amis.values()
+            if ami.name == name and ami.owner_id == ACCOUNT
+        ]
+        _refuse_unless(
+            not taken, "InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {taken}"
+        )
         tags: dict[str, dict[str, str]] = {"image": {}, "snapshot": {}}
         for specification in response._get_param("TagSpecifications", []):
             kind = specification["ResourceType"]
-            _refuse_unless(kind in tags, "InvalidParameterValue", f"'{kind}' is not a valid taggable resource type")
+            _refuse_unless(
+                kind in tags, "InvalidParameterValue", f"'{kind}' is not a valid taggable resource type"
+            )
             tags[kind] = {tag["Key"]: tag["Value"] for tag in specification["Tags"]}
         return ImageRecord(
             id=f"ami-0{secrets.token_hex(8)}",
@@ -158,7 +174,8 @@ def _publish_parameter(site: Site, name: str, image_id: str) -> None:
 
     parameter = Parameter(
         account_id=ACCOUNT, name=name, value=image_id, parameter_type="String", description=None,
-        allowed_pattern=None, keyid=None, last_modified_date=datetime.now(UTC), version=1, data_type="aws:ec2:image",
+        allowed_pattern=None, keyid=None, last_modified_date=datetime.now(UTC), version=1,
+        data_type="aws:ec2:image",
     )  # fmt: skip
     ssm_backends[ACCOUNT][site.region]._parameters[name].append(parameter)
 

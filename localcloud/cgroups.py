@@ -1,4 +1,4 @@
-"""A control group for each machine, so that all of it can be ended at once, also by a daemon started later."""
+"""A control group for each machine, so that it can be ended whole, also by a daemon started later."""
 
 from __future__ import annotations
 

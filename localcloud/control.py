@@ -59,13 +59,15 @@ def up(site: Site) -> bool:
         if status(site)["running"]:
             return True
         if daemon.poll() is not None:
-            raise DaemonTrouble(f"the local cloud did not start: {_tail(log.read_text())}", f"all of it: {log}")
+            raise DaemonTrouble(
+                f"the local cloud did not start: {_tail(log.read_text())}", f"all of it: {log}"
+            )
         time.sleep(0.05)
     raise DaemonTrouble("the local cloud did not answer in time", f"see what it says in {log}")
 
 
 def down(site: Site) -> list[str]:
-    """End the daemon and its machines, and remove every trace of them but images. Returns who was running."""
+    """End the daemon and its machines; only images stay. Returns the machines that were running."""
     machines = [machine["instance_id"] for machine in status(site)["machines"]]
     pid = _pid(site)
     if pid:

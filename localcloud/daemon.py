@@ -60,7 +60,9 @@ class Endpoint:
                 "running": True,
                 "endpoint_url": self._site.endpoint_url,
                 "region": self._site.region,
-                "machines": [_machine(record) for record in self._instances.records() if record.state != "terminated"],
+                "machines": [
+                    _machine(record) for record in self._instances.records() if record.state != "terminated"
+                ],
                 "load_balancers": [],
                 "dns": None,
             }
@@ -139,9 +141,7 @@ def _cloud(site: Site, network: Network) -> tuple[Catalog, Instances]:
     return catalog, instances
 
 
-def _servers(
-    site: Site, network: Network, catalog: Catalog, instances: Instances
-) -> list[BaseWSGIServer]:
+def _servers(site: Site, network: Network, catalog: Catalog, instances: Instances) -> list[BaseWSGIServer]:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import WSGIRequestHandler
 
@@ -190,7 +190,12 @@ def _metadata(site: Site, instances: Instances) -> Any:
     def credentials(role: str, session: str) -> dict[str, str]:
         arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
         keys = sts_backends[ACCOUNT]["aws"].assume_role(
-            region_name=site.region, role_session_name=session, role_arn=arn, policy=None, duration=21600, external_id=""
+            region_name=site.region,
+            role_session_name=session,
+            role_arn=arn,
+            policy=None,
+            duration=21600,
+            external_id="",
         )
         return {
             "LastUpdated": _time(time.time()),

@@ -138,7 +138,7 @@ class PublicImage:
             "mmdebstrap", "--variant=minbase", "--mode=root", "--format=directory",
             f"--include={','.join(_PACKAGES)}",
             '--aptopt=Acquire::Languages "none"',
-            f'--customize-hook=copy-in {config} /tmp',
+            f"--customize-hook=copy-in {config} /tmp",
             '--customize-hook=mv "$1/tmp/cloud.cfg" "$1/etc/cloud/cloud.cfg.d/01_debian_cloud.cfg"',
             f'--customize-hook=sh {finish} "$1"',
             suite, str(draft),

@@ -56,7 +56,12 @@ def _launching(site: Site, instances: Instances) -> None:
 
     def wrap_backend(original: Callable[..., Any]) -> Callable[..., Any]:
         def run_instances(
-            self: Any, image_id: str, count: int, user_data: Any, security_group_names: list[str], **kwargs: Any
+            self: Any,
+            image_id: str,
+            count: int,
+            user_data: Any,
+            security_group_names: list[str],
+            **kwargs: Any,
         ) -> Any:
             count = getattr(request, "count", None) or count
             _check_and_complete(self, image_id, kwargs)
@@ -69,11 +74,11 @@ def _launching(site: Site, instances: Instances) -> None:
         return run_instances
 
     def wrap_record(original: Callable[..., Any]) -> Callable[..., Any]:
-        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        def pending(self: Any, *args: Any, **kwargs: Any) -> None:
             original(self, *args, **kwargs)
             set_state(self, "pending")
 
-        return __init__
+        return pending
 
     replace("moto.ec2.responses.instances:InstanceResponse.run_instances", wrap_request)
     replace(f"{_MODELS}:EC2Backend.run_instances", wrap_backend)
@@ -139,7 +144,11 @@ def _unchanged(record: Any, name: str) -> Any:
     from moto.ec2.exceptions import EC2ClientError
     from moto.ec2.models.instances import InstanceState
 
-    fine = {"start": ("running", "pending"), "stop": ("stopped", "stopping"), "terminate": ("shutting-down", "terminated")}
+    fine = {
+        "start": ("running", "pending"),
+        "stop": ("stopped", "stopping"),
+        "terminate": ("shutting-down", "terminated"),
+    }
     if record.state in fine.get(name, ()):
         return InstanceState(record.state, record.state_code)
     raise EC2ClientError(
@@ -157,7 +166,11 @@ def _console(instances: Instances) -> Callable[..., Any]:
         record = self.ec2_backend.get_instance(self._get_param("InstanceId"))
         said = instances.console(record.id).decode(errors="replace")
         return ActionResult(
-            {"InstanceId": record.id, "Timestamp": utcnow(), "Output": Base64EncodedString.from_raw_string(said)}
+            {
+                "InstanceId": record.id,
+                "Timestamp": utcnow(),
+                "Output": Base64EncodedString.from_raw_string(said),
+            }
         )
 
     return get_console_output

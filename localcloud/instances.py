@@ -18,7 +18,14 @@ from localcloud.network import Network, Port
 from localcloud.site import Site
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html
-STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+STATE_CODES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
 
 
 def set_state(record: Any, name: str, code: str = "", message: str = "") -> None:
@@ -156,7 +163,12 @@ class Instances:
         lay(guest_files(self._site, host_nameservers()), plot.runtime)
         port = Port(record.id, IPv4Address(record.private_ip_address), record.nics[0].mac_address)
         return Machine(
-            plot, layers, port, self._network, self._cgroup.child(record.id), lambda end: self._ended(record, end)
+            plot,
+            layers,
+            port,
+            self._network,
+            self._cgroup.child(record.id),
+            lambda end: self._ended(record, end),
         )
 
     def _boot(self, record: Any) -> None:

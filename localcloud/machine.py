@@ -60,7 +60,7 @@ class Plot:
 
 
 class Machine:
-    """A machine that can be booted, shut down, captured and destroyed; its calls are to be made one at a time.
+    """A machine that can be booted, shut down, captured and destroyed, one call at a time.
 
     `on_end` is called, from a thread of the machine's, when it ends without having been asked to here.
     """

@@ -44,7 +44,7 @@ class _Token:
 
 
 class MetadataService:
-    """A WSGI application. `find` maps a source address to moto's instance, `credentials` a role to its keys."""
+    """A WSGI application. `find` gives the instance at an address, `credentials` the keys of a role."""
 
     def __init__(
         self,
@@ -140,14 +140,18 @@ class MetadataService:
             tree["user-data"] = ""
         meta = tree["meta-data"]
         if record.key_name:
-            meta["public-keys"] = {"0": {"openssh-key": self._public_key(record.key_name), "": record.key_name}}
+            meta["public-keys"] = {
+                "0": {"openssh-key": self._public_key(record.key_name), "": record.key_name}
+            }
         if record.metadata_options.instance_metadata_tags == "enabled":
             meta["tags"] = {"instance": {tag["key"]: tag["value"] for tag in record.get_tags()}}
         profile = _profile_name(record)
         if profile:
             meta["iam"] = {
-                "info": json.dumps({"Code": "Success", "InstanceProfileArn": record.iam_instance_profile["Arn"]}),
-                "security-credentials": {role: "" for role in _roles(profile)},
+                "info": json.dumps(
+                    {"Code": "Success", "InstanceProfileArn": record.iam_instance_profile["Arn"]}
+                ),
+                "security-credentials": dict.fromkeys(_roles(profile), ""),
             }
         return tree
 
@@ -155,7 +159,9 @@ class MetadataService:
         profile = _profile_name(record)
         if not profile or role not in _roles(profile):
             return Reply(HTTPStatus.NOT_FOUND)
-        body = json.dumps({"Code": "Success", "Type": "AWS-HMAC", **self._credentials(role, record.id)}, indent=1)
+        body = json.dumps(
+            {"Code": "Success", "Type": "AWS-HMAC", **self._credentials(role, record.id)}, indent=1
+        )
         return Reply(HTTPStatus.OK, body.encode(), (("Content-Type", "application/json"),))
 
 
@@ -246,4 +252,3 @@ def _roles(profile_name: str) -> list[str]:
 
     profile = iam_backends[ACCOUNT]["aws"].get_instance_profile(profile_name)
     return [role.name for role in profile.roles]
-

@@ -1,0 +1,70 @@
+"""One session with AWS, and the clients that everyone is passed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws.errors import NoAccess
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
+
+# botocore's standard mode retries throttling, resets and 5xx with exponential back-off and full jitter;
+# ten attempts span about two minutes, which outlasts the throttling that a fleet of fifty meets.
+_POLICY = Config(
+    retries={"mode": "standard", "total_max_attempts": 10},
+    connect_timeout=5,
+    read_timeout=60,
+    user_agent_extra="amibake",
+)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The clients of one account in one region."""
+
+    ec2: EC2Client
+    iam: IAMClient
+    s3: S3Client
+    ssm: SSMClient
+    region: str
+    account: str
+
+
+def connect() -> Cloud:
+    """Clients from the ordinary credential chain; AWS_ENDPOINT_URL aims them elsewhere.
+
+    Raises NoAccess when there are no credentials or no region, or when AWS does not take them.
+    """
+    session = boto3.Session()
+    if session.region_name is None:
+        raise NoAccess(
+            "no AWS region is set", "export AWS_REGION=eu-central-1, or set one with `aws configure`"
+        )
+    if session.get_credentials() is None:
+        raise NoAccess(
+            "no AWS credentials were found",
+            "run `aws configure` or `aws sso login`, or leave --cloud at `local`, which needs none",
+        )
+    try:
+        account = session.client("sts", config=_POLICY).get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as why:
+        raise NoAccess(
+            f"AWS does not take these credentials: {why}", "run `aws sts get-caller-identity`"
+        ) from why
+    return Cloud(
+        ec2=session.client("ec2", config=_POLICY),
+        iam=session.client("iam", config=_POLICY),
+        s3=session.client("s3", config=_POLICY),
+        ssm=session.client("ssm", config=_POLICY),
+        region=session.region_name,
+        account=account,
+    )

@@ -1,0 +1,164 @@
+"""Things on AWS that live as long as a `with` block: whatever ends the block ends them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from aws.ownership import Run, specification, tag_list
+from aws.patience import settled
+
+if TYPE_CHECKING:
+    from aws.keys import SshKey
+    from aws.place import Place
+    from aws.session import Cloud
+
+_log = logging.getLogger(__name__)
+
+_EC2_MAY_ASSUME = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+
+
+@contextmanager
+def key_pair(cloud: Cloud, run: Run, key: SshKey) -> Iterator[str]:
+    """The key, known to EC2 under a name."""
+    cloud.ec2.import_key_pair(
+        KeyName=run.name,
+        PublicKeyMaterial=key.public.encode(),
+        TagSpecifications=specification(run.tags(), "key-pair"),
+    )
+    try:
+        yield run.name
+    finally:
+        _end(f"key pair {run.name}", lambda: cloud.ec2.delete_key_pair(KeyName=run.name))
+
+
+@contextmanager
+def security_group(cloud: Cloud, run: Run, place: Place, ports: Sequence[int]) -> Iterator[str]:
+    """A group that lets only the caller's address reach these ports. Yields its id."""
+    group = cloud.ec2.create_security_group(
+        GroupName=run.name,
+        Description="temporary, only for the address that made it",
+        VpcId=place.vpc_id,
+        TagSpecifications=specification(run.tags(), "security-group"),
+    )["GroupId"]
+    try:
+        settled(
+            f"security group {group}",
+            lambda: cloud.ec2.authorize_security_group_ingress(
+                GroupId=group, IpPermissions=_from(place.caller, ports)
+            ),
+            {"InvalidGroup.NotFound"},
+        )
+        yield group
+    finally:
+        # An instance that is still shutting down holds on to its group for a while.
+        _end(
+            f"security group {group}",
+            lambda: settled(
+                group, lambda: cloud.ec2.delete_security_group(GroupId=group), {"DependencyViolation"}
+            ),
+        )
+
+
+@contextmanager
+def bucket(cloud: Cloud, run: Run) -> Iterator[str]:
+    """An empty bucket. Yields its name; what is in it at the end goes with it."""
+    name = run.name.lower()
+    where: dict[str, Any] = (
+        {}
+        if cloud.region == "us-east-1"
+        else {"CreateBucketConfiguration": {"LocationConstraint": cloud.region}}
+    )
+    cloud.s3.create_bucket(Bucket=name, **where)
+    try:
+        cloud.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list(run.tags())})
+        yield name
+    finally:
+        _end(f"bucket {name}", lambda: delete_bucket(cloud, name))
+
+
+def delete_bucket(cloud: Cloud, name: str) -> None:
+    """Delete a bucket and all that is in it."""
+    for page in cloud.s3.get_paginator("list_objects_v2").paginate(Bucket=name):
+        keys = [{"Key": held["Key"]} for held in page.get("Contents", [])]
+        if keys:
+            cloud.s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})  # type: ignore[typeddict-item]
+    cloud.s3.delete_bucket(Bucket=name)
+
+
+@contextmanager
+def instance_profile(cloud: Cloud, run: Run, policy: dict[str, Any]) -> Iterator[str]:
+    """An instance profile whose role may do what the policy says. Yields its name."""
+    name, tags = run.name, tag_list(run.tags())
+    cloud.iam.create_role(RoleName=name, AssumeRolePolicyDocument=_EC2_MAY_ASSUME, Tags=tags)
+    try:
+        cloud.iam.put_role_policy(RoleName=name, PolicyName="amibake", PolicyDocument=json.dumps(policy))
+        cloud.iam.create_instance_profile(InstanceProfileName=name, Tags=tags)
+        cloud.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+        yield name
+    finally:
+        _end(f"role {name}", lambda: delete_profile(cloud, name))
+
+
+def delete_profile(cloud: Cloud, name: str) -> None:
+    """Delete an instance profile and its role, however much of them exists."""
+    steps: tuple[Callable[[], Any], ...] = (
+        lambda: cloud.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name),
+        lambda: cloud.iam.delete_instance_profile(InstanceProfileName=name),
+        lambda: cloud.iam.delete_role_policy(RoleName=name, PolicyName="amibake"),
+        lambda: cloud.iam.delete_role(RoleName=name),
+    )
+    for step in steps:
+        try:
+            step()
+        except cloud.iam.exceptions.NoSuchEntityException:
+            continue
+
+
+def bucket_policy(name: str) -> dict[str, Any]:
+    """What a node may do: use its bucket, telling a missing object from a forbidden one, and tag itself."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetObject", "s3:PutObject"],
+                "Resource": f"arn:aws:s3:::{name}/*",
+            },
+            {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": f"arn:aws:s3:::{name}"},
+            # A node tells its own state in its own tags; the condition keeps it from its neighbours'.
+            {
+                "Effect": "Allow",
+                "Action": ["ec2:CreateTags"],
+                "Resource": "arn:aws:ec2:*:*:instance/*",
+                "Condition": {"StringEquals": {"aws:ARN": "${ec2:SourceInstanceARN}"}},
+            },
+        ],
+    }
+
+
+def _from(caller: str, ports: Sequence[int]) -> list[Any]:
+    return [
+        {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": caller}]}
+        for port in ports
+    ]
+
+
+def _end(what: str, act: Callable[[], Any]) -> None:
+    """Remove something; a failure is told, with its name, and does not hide what led here."""
+    try:
+        act()
+    except ClientError as why:
+        _log.warning("%s could not be removed (%s): `invoke sweep` removes it later", what, why)
