@@ -89,7 +89,7 @@ def launch(cloud: Cloud, wanted: Launch, count: int = 1) -> tuple[str, ...]:
 def wait_running(
     cloud: Cloud, ids: Sequence[str], patience: Patience = RUNNING, clock: Clock = time
 ) -> tuple[Instance, ...]:
-    """Wait until all run, with one call a look. Raises InstanceLost with EC2's reason and the console's end."""
+    """Wait until all run, with one call a look. Raises InstanceLost with EC2's reason and the console's."""
 
     def look() -> tuple[Instance, ...] | None:
         described = describe(cloud, ids)

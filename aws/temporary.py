@@ -76,17 +76,23 @@ def security_group(cloud: Cloud, run: Run, place: Place, ports: Sequence[int]) -
 def bucket(cloud: Cloud, run: Run) -> Iterator[str]:
     """An empty bucket. Yields its name; what is in it at the end goes with it."""
     name = run.name.lower()
-    where: dict[str, Any] = (
-        {}
-        if cloud.region == "us-east-1"
-        else {"CreateBucketConfiguration": {"LocationConstraint": cloud.region}}
-    )
-    cloud.s3.create_bucket(Bucket=name, **where)
+    create_bucket(cloud, name, run.tags())
     try:
-        cloud.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list(run.tags())})
         yield name
     finally:
         _end(f"bucket {name}", lambda: delete_bucket(cloud, name))
+
+
+def create_bucket(cloud: Cloud, name: str, tags: dict[str, str]) -> None:
+    """Create a bucket in the cloud's region, tagged; where tagging fails it is not left behind."""
+    where: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": cloud.region}}
+    # The oldest region is named by saying nothing; S3 refuses its name.
+    cloud.s3.create_bucket(Bucket=name, **({} if cloud.region == "us-east-1" else where))
+    try:
+        cloud.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list(tags)})
+    except ClientError:
+        cloud.s3.delete_bucket(Bucket=name)
+        raise
 
 
 def delete_bucket(cloud: Cloud, name: str) -> None:
@@ -101,15 +107,21 @@ def delete_bucket(cloud: Cloud, name: str) -> None:
 @contextmanager
 def instance_profile(cloud: Cloud, run: Run, policy: dict[str, Any]) -> Iterator[str]:
     """An instance profile whose role may do what the policy says. Yields its name."""
-    name, tags = run.name, tag_list(run.tags())
-    cloud.iam.create_role(RoleName=name, AssumeRolePolicyDocument=_EC2_MAY_ASSUME, Tags=tags)
+    name = run.name
     try:
-        cloud.iam.put_role_policy(RoleName=name, PolicyName="amibake", PolicyDocument=json.dumps(policy))
-        cloud.iam.create_instance_profile(InstanceProfileName=name, Tags=tags)
-        cloud.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+        create_profile(cloud, name, run.tags(), policy)
         yield name
     finally:
         _end(f"role {name}", lambda: delete_profile(cloud, name))
+
+
+def create_profile(cloud: Cloud, name: str, tags: dict[str, str], policy: dict[str, Any]) -> None:
+    """Create a role that EC2 may assume, with a policy, and an instance profile of the same name."""
+    listed = tag_list(tags)
+    cloud.iam.create_role(RoleName=name, AssumeRolePolicyDocument=_EC2_MAY_ASSUME, Tags=listed)
+    cloud.iam.put_role_policy(RoleName=name, PolicyName="amibake", PolicyDocument=json.dumps(policy))
+    cloud.iam.create_instance_profile(InstanceProfileName=name, Tags=listed)
+    cloud.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
 
 def delete_profile(cloud: Cloud, name: str) -> None:

@@ -113,7 +113,7 @@ def _site_environment(site: Site) -> dict[str, str]:
 
 
 def _pid(site: Site) -> int:
-    """The daemon's process id, 0 when it is not running; a number that is now somebody else's does not count."""
+    """The daemon's process id, 0 when it is not running or the number is now somebody else's."""
     try:
         pid = int(site.pid_file.read_text())
         with open(f"/proc/{pid}/cmdline", "rb") as command:  # noqa: PTH123 (not a file of ours)

@@ -151,17 +151,18 @@ class PublicImage:
 def _follow(argv: list[str], notice: Callable[[str], None]) -> None:
     """Run mmdebstrap and pass on what it says it is doing; its last lines come with the error."""
     said: list[str] = []
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip
-    with process:
-        assert process.stdout is not None
-        for line in process.stdout:
+    with subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout or ():
             said.append(line.strip())
             if line.startswith("I: "):
                 notice(line[3:].strip().rstrip("."))
     if process.returncode:
-        raise CommandFailed(f"mmdebstrap ended with {process.returncode}: {' / '.join(said[-6:])}",
-                            "see whether deb.debian.org answers from here, and whether the disk is full")  # fmt: skip
+        raise CommandFailed(
+            f"mmdebstrap ended with {process.returncode}: {' / '.join(said[-6:])}",
+            "see whether deb.debian.org answers from here, and whether the disk is full",
+        )
 
 
 @contextmanager

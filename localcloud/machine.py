@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import socket
@@ -160,26 +161,28 @@ class Machine:
                     start_new_session=True,
                     env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(address)},
                 )
-            self._await_first_process(notices, patience_seconds)
+            self._await_first_process(self._process, notices, patience_seconds)
             listening = notices.dup()
         threading.Thread(target=self._watch, args=(self._process, listening), daemon=True).start()
 
     def _argv(self) -> list[str]:
         lower = ":".join(str(layer) for layer in (self.plot.runtime, *self.layers))
         plot, machine = self.plot.path, self.port.machine
+        uuid = f"ec2{machine[-5:]}-0000-0000-0000-{machine[-12:]:0>12}"
         return [
             "unshare", "--mount", "--propagation", "private", "sh", str(_LAUNCHER),
             str(plot / "root"), lower, str(plot / "upper"), str(plot / "work"), str(self._cgroup.path),
-            self._network.namespace(machine), machine, f"ec2{machine[-5:]}-0000-0000-0000-{machine[-12:]:0>12}",
+            self._network.namespace(machine), machine, uuid,
         ]  # fmt: skip
 
-    def _await_first_process(self, notices: socket.socket, patience_seconds: float) -> None:
-        assert self._process is not None
+    def _await_first_process(
+        self, process: subprocess.Popen[bytes], notices: socket.socket, patience_seconds: float
+    ) -> None:
         deadline = time.monotonic() + patience_seconds
         notices.settimeout(0.1)
         self._leader = 0
         while not self._leader:
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 self._cgroup.kill()
                 raise BootFailed(f"{self.port.machine} did not boot: {self.console_tail(600)}")
             self._hear(notices)
@@ -197,14 +200,19 @@ class Machine:
                 self._booted.set()
 
     def _watch(self, process: subprocess.Popen[bytes], notices: socket.socket) -> None:
-        """Follow one run of the machine's process to its end, and start the next one after a reboot."""
-        with notices:
-            notices.settimeout(0.5)
-            while process.poll() is None:
-                if self._booted.is_set():
-                    process.wait()
-                else:
+        """Follow one run of the machine's process to its end, and start the next one after a reboot.
+
+        What the machine reports is read to the last: unread, it would fill the socket, then block nspawn,
+        and then the machine's systemd, which reports every reload of its units.
+        """
+        ended = os.pidfd_open(process.pid)
+        try:
+            with notices:
+                while ended not in select.select([notices, ended], [], [])[0]:
                     self._hear(notices)
+        finally:
+            os.close(ended)
+        process.wait()
         if self._asked_to_end:
             return
         if process.returncode == _REBOOT_REQUESTED:

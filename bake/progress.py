@@ -1,0 +1,56 @@
+"""What people see while something long runs: phases with their seconds, on standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One phase and what it took."""
+
+    phase: str
+    seconds: float
+
+
+class Progress:
+    """Announces phases as they start and end, and keeps their timings."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._timings: list[Timing] = []
+
+    @property
+    def timings(self) -> tuple[Timing, ...]:
+        """The phases that have ended, in order."""
+        return tuple(self._timings)
+
+    @contextmanager
+    def phase(self, title: str) -> Iterator[None]:
+        """Time a block; a spinner where there is a terminal, one line when it is over."""
+        started = self._clock()
+        status = self._console.status(title)
+        if self._console.is_terminal:
+            status.start()
+        try:
+            yield
+        except BaseException:
+            status.stop()
+            self._console.print(
+                f"[red]✗[/] {title}  [dim]{self._clock() - started:.1f} s[/]", highlight=False
+            )
+            raise
+        status.stop()
+        seconds = self._clock() - started
+        self._timings.append(Timing(title, seconds))
+        self._console.print(f"[green]✓[/] {title}  [dim]{seconds:.1f} s[/]", highlight=False)
+
+    def note(self, text: str) -> None:
+        """Say something beside the phases."""
+        self._console.print(f"  [dim]{text}[/]", highlight=False, markup=True)

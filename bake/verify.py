@@ -1,0 +1,167 @@
+"""Proof of an image: fresh nodes of it, tested from outside before anyone else launches one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aws import temporary
+from aws.instance import Instance, Launch, launched, wait_running
+from aws.keys import SshKey
+from bake.builder import SSH_BUDGET_SECONDS
+from bake.errors import NotVerified
+from bake.image import FAILED, VERIFIED, Image, set_state
+from bake.report import TestReport, read_junit
+from bake.ssh import Login, wait_for_ssh
+
+if TYPE_CHECKING:
+    from bake.kitchen import Kitchen
+    from bake.spec import Verify
+
+NODES = 2
+"""Two, because what must differ between nodes (host keys, machine id) shows only on two."""
+
+INPUTS_FILE = "/etc/amibake/inputs.json"
+_SUITE_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Fresh nodes with a launch key, and the bucket that was made for them."""
+
+    nodes: tuple[Instance, ...]
+    login: str
+    key_file: Path
+    key: SshKey
+    bucket: str
+    folder: Path
+
+    @property
+    def ssh_config(self) -> Path:
+        """What the system's ssh is told: one connection per node, and no one's own configuration."""
+        path = self.folder / "ssh_config"
+        path.write_text(
+            "Host *\n"
+            "  IdentitiesOnly yes\n"
+            "  StrictHostKeyChecking accept-new\n"
+            f"  UserKnownHostsFile {self.folder}/known_hosts\n"
+            "  LogLevel ERROR\n"
+            "  ControlMaster auto\n"
+            f"  ControlPath {self.folder}/%C\n"
+            "  ControlPersist 120\n"
+        )
+        return path
+
+
+def node_user_data(inputs: dict[str, str]) -> str:
+    """Cloud-config that hands a node its inputs, readable by root alone."""
+    content = json.dumps(inputs, indent=1)
+    file = {"path": INPUTS_FILE, "permissions": "0600", "owner": "root:root", "content": content}
+    return "#cloud-config\n" + json.dumps({"write_files": [file]})
+
+
+def verify(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) -> TestReport:
+    """Boot fresh nodes of an image, test them, and tag the image with the verdict.
+
+    Raises NotVerified, naming the tests that failed; the image is then `failed` and never picked.
+    """
+    reports = kitchen.shelf.folder(image.id)
+    with (
+        trial(kitchen, image, instance_type, wanted) as fresh,
+        kitchen.progress.phase(f"test {len(fresh.nodes)} fresh nodes of {image.id}"),
+    ):
+        report = run_suite(fresh, wanted.tests, reports)
+    report.write(reports / "report.json")
+    set_state(kitchen.cloud, image, FAILED if report.failed or not report.count("passed") else VERIFIED)
+    if report.failed:
+        names = ", ".join(case.name for case in report.failed)
+        raise NotVerified(
+            f"{image.id} failed {len(report.failed)} of {len(report.cases)} tests on a fresh boot: {names}",
+            f"read {reports / 'report.log'}; the image is tagged `{FAILED}` and will not be picked",
+        )
+    if not report.count("passed"):
+        raise NotVerified(f"no test was run on {image.id}", f"read {reports / 'report.log'}")
+    return report
+
+
+@contextmanager
+def trial(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) -> Iterator[Trial]:
+    """Fresh nodes of an image for the length of a block, with the bucket and the role they ask for."""
+    cloud, run, place = kitchen.cloud, kitchen.run, kitchen.place
+    key = SshKey.generate()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="amibake-")))
+        with kitchen.progress.phase(f"boot {NODES} fresh nodes of {image.id}"):
+            bucket = stack.enter_context(temporary.bucket(cloud, run)) if wanted.bucket else ""
+            policy = temporary.bucket_policy(bucket) if bucket else {}
+            profile = stack.enter_context(temporary.instance_profile(cloud, run, policy)) if bucket else ""
+            inputs = {name: str(value).replace("{bucket}", bucket) for name, value in wanted.inputs}
+            launch = Launch(
+                image_id=image.id,
+                instance_type=instance_type,
+                subnet_id=place.subnet_id,
+                tags=run.tags(),
+                key_name=stack.enter_context(temporary.key_pair(cloud, run, key)),
+                group_ids=(stack.enter_context(temporary.security_group(cloud, run, place, [22, 80])),),
+                user_data=node_user_data(inputs),
+                profile=profile,
+            )
+            ids = stack.enter_context(launched(cloud, launch, NODES))
+            nodes = wait_running(cloud, ids)
+            fresh = Trial(nodes, image.login, key.write(folder / "key"), key, bucket, folder)
+            for node in nodes:
+                _wait_booted(Login(node.address, image.login, pkey=key.private))
+        stack.callback(_hang_up, fresh)
+        yield fresh
+
+
+def suite_argv(trial: Trial, tests: Sequence[Path], junit: Path) -> list[str]:
+    """The command that runs the image suite; the same can be typed by hand."""
+    hosts = ",".join(f"ssh://{trial.login}@{node.address}" for node in trial.nodes)
+    bucket = [f"--bucket={trial.bucket}"] if trial.bucket else []
+    return [
+        sys.executable, "-m", "pytest", *map(str, tests),
+        "--override-ini=addopts=", "-p", "no:cacheprovider", "-q", "-ra", "--color=no", "--tb=short",
+        f"--hosts={hosts}", "--sudo", f"--ssh-config={trial.ssh_config}",
+        f"--ssh-identity-file={trial.key_file}", f"--launch-key={trial.key_file}.pub",
+        f"--junitxml={junit}", *bucket,
+    ]  # fmt: skip
+
+
+def run_suite(trial: Trial, tests: Sequence[Path], reports: Path) -> TestReport:
+    """Run the image suite against the trial's nodes; its output and JUnit XML stay in `reports`."""
+    Path(f"{trial.key_file}.pub").write_text(trial.key.public + "\n")
+    junit = reports / "report.xml"
+    junit.unlink(missing_ok=True)
+    with (reports / "report.log").open("w") as log:
+        subprocess.run(
+            suite_argv(trial, tests, junit),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            timeout=_SUITE_SECONDS,
+            check=False,
+        )
+    return read_junit(junit)
+
+
+def _wait_booted(login: Login) -> None:
+    """Wait until a node's first boot is over, well or not: the suite tells which."""
+    with wait_for_ssh(login, SSH_BUDGET_SECONDS) as machine:
+        machine.run("cloud-init status --wait; systemctl is-system-running --wait", timeout_seconds=600)
+
+
+def _hang_up(trial: Trial) -> None:
+    """End the connections that ssh keeps open in the background."""
+    for node in trial.nodes:
+        target = f"{trial.login}@{node.address}"
+        subprocess.run(
+            ["ssh", "-F", str(trial.ssh_config), "-O", "exit", target], capture_output=True, check=False
+        )

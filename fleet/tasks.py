@@ -1,0 +1,24 @@
+"""Nodes in service, from the desk."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from aws.session import connect
+from bake import image as images
+from fleet import demo as demonstration
+
+
+@task(
+    help={
+        "image": "image id or name (default: the newest verified `resizer`)",
+        "subnet": "where the node goes (default: the default VPC's first subnet)",
+    }
+)
+def demo(_: Context, image: str = "resizer", subnet: str = "") -> demonstration.Demo:
+    """Have a node of a verified image serving resized photographs, and print the line that fetches one."""
+    from resizer.photograph import photograph
+
+    cloud = connect()
+    return demonstration.show(cloud, images.find(cloud, image).id, photograph(2400, 1600), subnet)

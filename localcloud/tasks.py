@@ -1,0 +1,153 @@
+"""`invoke local.…`: the cloud on this computer, from the desk."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from invoke.context import Context
+from invoke.tasks import task
+from rich.console import Console, Group
+from rich.table import Table
+
+from localcloud import control, needs
+from localcloud.errors import LocalCloudError
+from localcloud.site import site_from_environment
+
+_stderr = Console(stderr=True)
+
+
+def _say(text: str) -> None:
+    _stderr.print(f"  [dim]{text}[/]", highlight=False)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `local.status` shows."""
+
+    found: dict[str, Any]
+    degraded: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return self.found
+
+    def __rich__(self) -> Group | str:
+        """As people read it."""
+        if not self.found["running"]:
+            return "the local cloud is not running; `invoke local.up` starts it"
+        table = Table("instance", "state", "address", "image", box=None)
+        for machine in self.found["machines"]:
+            table.add_row(
+                machine["instance_id"], machine["state"], machine["private_ip"], machine["image_id"]
+            )
+        return Group(f"the local cloud answers at {self.found['endpoint_url']}", table)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One sentence about what was done, and its document."""
+
+    sentence: str
+    found: dict[str, Any]
+    degraded: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return self.found
+
+    def __rich__(self) -> str:
+        """As people read it."""
+        return self.sentence
+
+
+@task(help={"install": "install the Debian packages that are missing (--no-install prints the command)"})
+def up(_: Context, install: bool = True) -> Status:
+    """Start the local cloud: an AWS endpoint on this computer whose instances are real machines."""
+    needs.ensure(_say, install=install)
+    site = site_from_environment()
+    control.up(site)
+    return Status(control.status(site))
+
+
+@task
+def down(_: Context) -> Said:
+    """Stop the local cloud and its machines. Images stay; no mount, bridge, rule or process does."""
+    site = site_from_environment()
+    ended = control.down(site)
+    machines = f" with {len(ended)} machines" if ended else ""
+    return Said(f"the local cloud is down{machines}", {"running": False, "ended": ended})
+
+
+@task
+def status(_: Context) -> Status:
+    """Show whether the local cloud runs, where, and its machines."""
+    return Status(control.status(site_from_environment()))
+
+
+@task(help={"yes": "do not ask", "public": "remove the built public images too, which cost a minute each"})
+def reset(_: Context, yes: bool = False, public: bool = False) -> Said:
+    """Stop the local cloud and remove all that it keeps: images, instances, buckets. Asks first."""
+    site = site_from_environment()
+    if not yes:
+        answer = input(f"Remove every image and instance below {site.home}? Type yes: ")
+        if answer.strip() != "yes":
+            raise LocalCloudError("nothing was removed", "answer yes, or give --yes")
+    control.down(site)
+    shutil.rmtree(site.home, ignore_errors=True)
+    if public:
+        shutil.rmtree(site.cache, ignore_errors=True)
+    return Said(f"{site.home} is gone", {"removed": str(site.home)})
+
+
+@task(help={"instance": "instance id; the only one running when left out", "user": "login user"})
+def ssh(_: Context, instance: str = "", user: str = "admin", key: str = "") -> None:
+    """Open a shell on a machine of the local cloud, with one of your own keys or --key FILE."""
+    machine = _machine(instance)
+    identity = ["-i", key] if key else []
+    options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
+    argv = ["ssh", *options, *identity, f"{user}@{machine['private_ip']}"]
+    if subprocess.run(argv, check=False).returncode == 255:
+        raise LocalCloudError(
+            f"`{shlex.join(argv)}` could not log in",
+            "was the instance launched with a key that you hold? See --key",
+        )
+
+
+@task(help={"instance": "instance id; the only one running when left out"})
+def console(_: Context, instance: str = "") -> None:
+    """Print what a machine's console said, also after it has ended."""
+    site = site_from_environment()
+    name = instance or _machine("")["instance_id"]
+    path = site.home / "instances" / name / "console.log"
+    if not path.exists():
+        raise LocalCloudError(f"there is no console of {name}", "`invoke local.status` lists the machines")
+    os.write(1, path.read_bytes())
+
+
+@task
+def env(_: Context) -> None:
+    """Print shell lines that aim `aws` and boto3 at the local cloud: eval "$(invoke local.env)"."""
+    site = site_from_environment()
+    print(" ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in site.environment.items())]))  # noqa: T201
+
+
+def _machine(instance: str) -> dict[str, Any]:
+    machines = control.status(site_from_environment())["machines"]
+    chosen = [machine for machine in machines if instance in ("", machine["instance_id"])]
+    if len(chosen) != 1:
+        names = ", ".join(machine["instance_id"] for machine in machines) or "none"
+        raise LocalCloudError(
+            f"which machine? running: {names}"
+            if not instance
+            else f"{instance} is not a machine here: {names}",
+            "name one with --instance i-…",
+        )
+    return dict(chosen[0])
+
+
+TASKS: tuple[Any, ...] = (up, down, status, reset, ssh, console, env)

@@ -1,0 +1,42 @@
+"""A file that appears whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from resizer.blob import Blob
+
+TEMPORARY_PREFIX = ".new-"
+
+
+def write(path: Path, blob: Blob) -> None:
+    """Put `blob` at `path`, making its directories, with the blob's `modified` as its modification time.
+
+    Readers see the old file or the whole new one: the bytes go to a temporary file beside it and reach the
+    disk before the rename. Whatever goes wrong, the temporary file is removed. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(TEMPORARY_PREFIX + secrets.token_hex(8))
+    try:
+        _fill(temporary, blob)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _fill(path: Path, blob: Blob) -> None:
+    # Not mkstemp: its files are for their owner only, and Apache may run as somebody else.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(blob.data)
+        file.flush()
+        os.fsync(descriptor)
+        os.utime(descriptor, (blob.modified, blob.modified))

@@ -1,0 +1,183 @@
+"""The front desk: every room's tasks, the cloud they talk to, and how they end.
+
+Rooms raise and return; only this file exits: 0 done, 1 failed, 2 usable but degraded.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, Protocol, runtime_checkable
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.tasks import Task, task
+from rich.console import Console
+
+from aws.errors import AwsError
+from bake import tasks as bake_tasks
+from bake.errors import BakeError
+from fleet import tasks as fleet_tasks
+from fleet.errors import FleetError
+from localcloud import control, needs
+from localcloud import tasks as local_tasks
+from localcloud.errors import LocalCloudError
+from localcloud.site import site_from_environment
+
+ROOT_ERRORS = (AwsError, BakeError, FleetError, LocalCloudError)
+CLOUDS = ("local", "aws")
+
+_stderr = Console(stderr=True)
+
+
+@runtime_checkable
+class Outcome(Protocol):
+    """What a task returns: a document for programs, itself for people, and whether it is only half well."""
+
+    degraded: bool
+
+    def document(self) -> Any:
+        """The JSON document of `--json`."""
+
+
+def at_the_desk(room_task: Any, *, cloud: bool) -> Task[Any]:
+    """A room's task as people call it: with --json, with --cloud where it talks to one, with exit codes."""
+    body = room_task.body
+
+    @functools.wraps(body)
+    def call(context: Context, *args: Any, **kwargs: Any) -> None:
+        as_json = kwargs.pop("json", False)
+        where = kwargs.pop("cloud", "") or context.config.get("cloud", "local")
+        touching_nothing = kwargs.get("dry_run", False)
+        with _errors(), ExitStack() as stack:
+            if cloud and not touching_nothing:
+                stack.enter_context(the_cloud(where))
+            outcome = body(context, *args, **kwargs)
+            _show(outcome, as_json=as_json)
+        if isinstance(outcome, Outcome) and outcome.degraded:
+            sys.exit(2)
+
+    call.__signature__ = _signature(body, cloud=cloud)  # type: ignore[attr-defined]
+    texts = {"json": "print one JSON document on standard output"}
+    if cloud:
+        texts["cloud"] = "`local` (default; machines on this computer) or `aws`; $INVOKE_CLOUD sets it"
+    return Task(call, name=room_task.name, help={**room_task.help, **texts}, auto_shortflags=False)
+
+
+def _signature(body: Callable[..., Any], *, cloud: bool) -> inspect.Signature:
+    own = inspect.signature(body)
+    added = [inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False)]
+    if cloud:
+        added.append(inspect.Parameter("cloud", inspect.Parameter.KEYWORD_ONLY, default=""))
+    return own.replace(parameters=[*own.parameters.values(), *added])
+
+
+@contextmanager
+def the_cloud(name: str) -> Iterator[None]:
+    """Aim boto3 at the chosen cloud for a task; the local one is started when it does not run."""
+    if name not in CLOUDS:
+        raise LocalCloudError(f"there is no cloud {name!r}", f"choose one of: {', '.join(CLOUDS)}")
+    if name == "aws":
+        yield
+        return
+    needs.ensure(_note)
+    site = site_from_environment()
+    control.up(site)
+    os.environ.update(site.environment)
+    for other in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        os.environ.pop(other, None)
+    with control.notices(site, _note):
+        yield
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn a room's errors into a sentence, a next step and an exit code; clean-ups run before it is said."""
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    except ROOT_ERRORS as why:
+        _fail(str(why), why.hint)
+    except KeyboardInterrupt:
+        _fail("interrupted; everything temporary was removed", "run the same command again")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(what: str, hint: str) -> NoReturn:
+    _stderr.print("[red bold]error[/]", end=" ")
+    _stderr.print(what, markup=False, highlight=False)
+    if hint:
+        _stderr.print("[bold]next[/] ", end=" ")
+        _stderr.print(hint, markup=False, highlight=False)
+    sys.exit(1)
+
+
+def _show(outcome: object, *, as_json: bool) -> None:
+    if not isinstance(outcome, Outcome):
+        return
+    if as_json:
+        sys.stdout.write(json.dumps(outcome.document(), indent=2) + "\n")
+    else:
+        Console(soft_wrap=True).print(outcome)
+
+
+def _note(text: str) -> None:
+    _stderr.print(f"  [dim]{text}[/]", highlight=False)
+
+
+@task(help={"install": "install what is missing (--no-install prints the command and stops)"})
+def setup(_: Context, install: bool = True) -> None:
+    """Install the Debian packages that the local cloud needs, saying what each is for."""
+    with _errors():
+        needs.ensure(_note, install=install)
+
+
+@task
+def check(context: Context) -> None:
+    """Run ruff, mypy --strict, import-linter and the README check."""
+    for command in (
+        "ruff check .",
+        "ruff format --check .",
+        "mypy",
+        "lint-imports",
+        "python -m tests.readme",
+    ):
+        context.run(f"{Path(sys.executable).parent / command}", echo=True)
+
+
+@task(help={"unit": "only the sealed unit tests, which take seconds and need no root"})
+def test(context: Context, unit: bool = False) -> None:
+    """Run the checks and every test, those that boot machines on this computer too."""
+    check(context)
+    if not unit:
+        setup(context)
+    chosen = "-m 'not machines'" if unit else ""
+    context.run(f"{sys.executable} -m pytest {chosen}", echo=True)
+
+
+def _namespace() -> Collection:
+    root = Collection(setup, check, test)
+    for one in (bake_tasks.bake, bake_tasks.verify, bake_tasks.images):
+        root.add_task(at_the_desk(one, cloud=True))
+    root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
+    local = Collection("local")
+    for one in local_tasks.TASKS:
+        local.add_task(at_the_desk(one, cloud=False))
+    root.add_collection(local)
+    root.configure({"cloud": os.environ.get("INVOKE_CLOUD", "local")})
+    return root
+
+
+ns = _namespace()

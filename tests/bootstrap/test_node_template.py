@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import TemplateError
+from bootstrap.settings import load
+from bootstrap.template import fill
+from resizer.config import read
+
+ROOM = Path(__file__).parent
+FILES = ROOM.parents[1] / "bake" / "files"
+
+
+def test_a_name_is_filled_raw_or_quoted() -> None:
+    assert fill("${A} = ${B:toml}\n", {"A": "a b", "B": 'say "x"'}) == 'a b = "say \\"x\\""\n'
+
+
+def test_two_dollars_are_one() -> None:
+    assert fill("costs 5$$ ${A}\n", {"A": "$"}) == "costs 5$ $\n"
+
+
+def test_a_value_is_never_filled_again() -> None:
+    assert fill("${A}", {"A": "${B}", "B": "b"}) == "${B}"
+
+
+def test_a_line_with_an_ignored_input_is_left_out() -> None:
+    assert fill("a = 1\nb = ${B:toml}\nc = 3\n", {"B": None}) == "a = 1\nc = 3\n"
+
+
+def test_a_blank_input_is_an_empty_string() -> None:
+    assert fill("b = ${B:toml}\n", {"B": ""}) == 'b = ""\n'
+
+
+@pytest.mark.parametrize(
+    ("template", "complaint"),
+    [
+        ("x\n${NOPE}", "line 2: NOPE is no declared input"),
+        ("${A:yaml}", "line 1: yaml is no quoting, use toml"),
+        ("5$", "line 1: a stray \\$"),
+        ("$A", "line 1: a stray \\$"),
+        ("${A", "line 1: a stray \\$"),
+    ],
+)
+def test_what_cannot_be_filled_is_named_by_line(template: str, complaint: str) -> None:
+    with pytest.raises(TemplateError, match=complaint):
+        fill(template, {"A": "a"})
+
+
+def test_one_message_names_all_faults() -> None:
+    with pytest.raises(TemplateError, match="line 1: B is no declared input; line 2: C is no declared input"):
+        fill("${B}\n${C}\n", {})
+
+
+def test_every_character_survives_toml() -> None:
+    value = "".join(chr(code) for code in range(0x11000) if not 0xD800 <= code < 0xE000)
+    assert tomllib.loads(fill("a = ${A:toml}", {"A": value})) == {"a": value}
+
+
+def test_the_resizers_template_renders_with_its_own_settings() -> None:
+    declared = load(FILES / "resizer-bootstrap.toml").inputs
+    values: dict[str, str | None] = {each.name: each.default.removeprefix("text:") for each in declared}
+    filled = fill((FILES / "resizer.toml.tmpl").read_text(), {**values, "RESIZER_BUCKET": "photos"})
+    assert filled == (ROOM / "golden" / "resizer.toml").read_text()
+
+
+def test_the_resizer_reads_what_its_template_renders() -> None:
+    config = read(ROOM / "golden" / "resizer.toml")
+    assert (config.bucket, config.prefix, config.results_prefix) == ("photos", "originals", "resized")
+    assert config.cache_dir == Path("/var/cache/resizer")
