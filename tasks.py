@@ -117,10 +117,10 @@ def _interrupt(*_: object) -> NoReturn:
 
 def _fail(what: str, hint: str) -> NoReturn:
     _stderr.print("[red bold]error[/]", end=" ")
-    _stderr.print(what, markup=False, highlight=False)
+    _stderr.print(what, markup=False, highlight=False, soft_wrap=True)
     if hint:
         _stderr.print("[bold]next[/] ", end=" ")
-        _stderr.print(hint, markup=False, highlight=False)
+        _stderr.print(hint, markup=False, highlight=False, soft_wrap=True)
     sys.exit(1)
 
 
@@ -134,7 +134,7 @@ def _show(outcome: object, *, as_json: bool) -> None:
 
 
 def _note(text: str) -> None:
-    _stderr.print(f"  [dim]{text}[/]", highlight=False)
+    _stderr.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True)
 
 
 @task(help={"install": "install what is missing (--no-install prints the command and stops)"})

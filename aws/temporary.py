@@ -139,26 +139,24 @@ def delete_profile(cloud: Cloud, name: str) -> None:
             continue
 
 
-def bucket_policy(name: str) -> dict[str, Any]:
-    """What a node may do: use its bucket, telling a missing object from a forbidden one, and tag itself."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["s3:GetObject", "s3:PutObject"],
-                "Resource": f"arn:aws:s3:::{name}/*",
-            },
-            {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": f"arn:aws:s3:::{name}"},
-            # A node tells its own state in its own tags; the condition keeps it from its neighbours'.
-            {
-                "Effect": "Allow",
-                "Action": ["ec2:CreateTags"],
-                "Resource": "arn:aws:ec2:*:*:instance/*",
-                "Condition": {"StringEquals": {"aws:ARN": "${ec2:SourceInstanceARN}"}},
-            },
-        ],
-    }
+def node_policy(bucket: str = "") -> dict[str, Any]:
+    """What a node may do: tag itself, and use its bucket, telling a missing object from a forbidden one."""
+    # A node tells its own state in its own tags; the condition keeps it from its neighbours'.
+    statements: list[dict[str, Any]] = [
+        {
+            "Effect": "Allow",
+            "Action": ["ec2:CreateTags"],
+            "Resource": "arn:aws:ec2:*:*:instance/*",
+            "Condition": {"StringEquals": {"aws:ARN": "${ec2:SourceInstanceARN}"}},
+        }
+    ]
+    if bucket:
+        arn = f"arn:aws:s3:::{bucket}"
+        statements += [
+            {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"{arn}/*"},
+            {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": arn},
+        ]
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def _from(caller: str, ports: Sequence[int]) -> list[Any]:

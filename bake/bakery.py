@@ -40,8 +40,11 @@ class Layer:
     def document(self) -> dict[str, Any]:
         """The layer as `bake --json` shows it."""
         return {
-            "spec": self.spec, "image_id": self.image.id, "reused": self.reused, "seconds": round(self.seconds, 1)
-        }  # fmt: skip
+            "spec": self.spec,
+            "image_id": self.image.id,
+            "reused": self.reused,
+            "seconds": round(self.seconds, 1),
+        }
 
 
 def bake(kitchen: Kitchen, path: Path, *, force: bool = False) -> tuple[Layer, ...]:

@@ -43,14 +43,14 @@ class Progress:
         except BaseException:
             status.stop()
             self._console.print(
-                f"[red]✗[/] {title}  [dim]{self._clock() - started:.1f} s[/]", highlight=False
+                f"[red]✗[/] {title}  [dim]{self._clock() - started:.1f} s[/]", highlight=False, soft_wrap=True
             )
             raise
         status.stop()
         seconds = self._clock() - started
         self._timings.append(Timing(title, seconds))
-        self._console.print(f"[green]✓[/] {title}  [dim]{seconds:.1f} s[/]", highlight=False)
+        self._console.print(f"[green]✓[/] {title}  [dim]{seconds:.1f} s[/]", highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Say something beside the phases."""
-        self._console.print(f"  [dim]{text}[/]", highlight=False, markup=True)
+        self._console.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True, markup=True)

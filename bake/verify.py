@@ -100,8 +100,7 @@ def trial(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) ->
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="amibake-")))
         with kitchen.progress.phase(f"boot {NODES} fresh nodes of {image.id}"):
             bucket = stack.enter_context(temporary.bucket(cloud, run)) if wanted.bucket else ""
-            policy = temporary.bucket_policy(bucket) if bucket else {}
-            profile = stack.enter_context(temporary.instance_profile(cloud, run, policy)) if bucket else ""
+            policy = temporary.node_policy(bucket)
             inputs = {name: str(value).replace("{bucket}", bucket) for name, value in wanted.inputs}
             launch = Launch(
                 image_id=image.id,
@@ -111,7 +110,7 @@ def trial(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) ->
                 key_name=stack.enter_context(temporary.key_pair(cloud, run, key)),
                 group_ids=(stack.enter_context(temporary.security_group(cloud, run, place, [22, 80])),),
                 user_data=node_user_data(inputs),
-                profile=profile,
+                profile=stack.enter_context(temporary.instance_profile(cloud, run, policy)),
             )
             ids = stack.enter_context(launched(cloud, launch, NODES))
             nodes = wait_running(cloud, ids)
@@ -128,7 +127,8 @@ def suite_argv(trial: Trial, tests: Sequence[Path], junit: Path) -> list[str]:
     bucket = [f"--bucket={trial.bucket}"] if trial.bucket else []
     return [
         sys.executable, "-m", "pytest", *map(str, tests),
-        "--override-ini=addopts=", "-p", "no:cacheprovider", "-q", "-ra", "--color=no", "--tb=short",
+        "--override-ini=addopts=", "--override-ini=junit_family=xunit1", "-p", "no:cacheprovider",
+        "-q", "-ra", "--color=no", "--tb=short",
         f"--hosts={hosts}", "--sudo", f"--ssh-config={trial.ssh_config}",
         f"--ssh-identity-file={trial.key_file}", f"--launch-key={trial.key_file}.pub",
         f"--junitxml={junit}", *bucket,

@@ -149,7 +149,7 @@ def _have_profile(cloud: Cloud, run: Run, bucket: str) -> str:
     try:
         cloud.iam.get_instance_profile(InstanceProfileName=NAME)
     except cloud.iam.exceptions.NoSuchEntityException:
-        temporary.create_profile(cloud, NAME, run.tags(), temporary.bucket_policy(bucket))
+        temporary.create_profile(cloud, NAME, run.tags(), temporary.node_policy(bucket))
     return NAME
 
 

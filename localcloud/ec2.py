@@ -69,6 +69,7 @@ def _launching(site: Site, instances: Instances) -> None:
             for record in reservation.instances:
                 _refuse_foreign_address(site, record)
                 instances.launch(record)
+            _give_profiles(self, reservation.instances, kwargs)
             return reservation
 
         return run_instances
@@ -99,6 +100,20 @@ def _check_and_complete(backend: Any, image_id: str, kwargs: dict[str, Any]) -> 
         zone = kwargs.get("placement") or min(subnets)
         if zone in subnets:
             kwargs["subnet_id"] = subnets[zone].id
+
+
+def _give_profiles(backend: Any, records: list[Any], kwargs: dict[str, Any]) -> None:
+    """Give every instance its profile: moto gives a request's to the first one, and drops a template's."""
+    template = kwargs.get("launch_template")
+    wanted = backend._get_template_from_args(template).data.get("IamInstanceProfile", {}) if template else {}
+    name = kwargs.get("iam_instance_profile_name")
+    arn = kwargs.get("iam_instance_profile_arn")
+    # The request's own profile goes to the first instance after this, by moto's hand.
+    for record in records[1:] if name or arn else records:
+        if name or arn or wanted:
+            backend.associate_iam_instance_profile(
+                record.id, name or wanted.get("Name"), arn or wanted.get("Arn")
+            )
 
 
 def _refuse_foreign_address(site: Site, record: Any) -> None:

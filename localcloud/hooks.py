@@ -28,6 +28,9 @@ HOOKED: dict[str, tuple[str, ...]] = {
     "moto.ec2.models.instances:InstanceBackend.get_instance": ("self", "instance_id"),
     "moto.ec2.models.instances:InstanceBackend._get_template_from_args": ("self", "launch_template_arg"),
     "moto.ec2.responses.instances:InstanceResponse.run_instances": ("self",),
+    "moto.ec2.models:EC2Backend.associate_iam_instance_profile": (
+        "self", "instance_id", "iam_instance_profile_name", "iam_instance_profile_arn",
+    ),
     "moto.ec2.responses.general:General.get_console_output": ("self",),
     "moto.ec2.responses.amis:AmisResponse.create_image": ("self",),
     "moto.ec2.responses.amis:AmisResponse.deregister_image": ("self",),
