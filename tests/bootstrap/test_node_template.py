@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from bake.render import render
 from bootstrap.errors import TemplateError
+from bootstrap.inputs import value_of
 from bootstrap.settings import load
 from bootstrap.template import fill
 from resizer.config import read
 
 ROOM = Path(__file__).parent
-FILES = ROOM.parents[1] / "bake" / "files"
+FILES = ROOM.parents[1] / "bake" / "templates"
 
 
 def test_a_name_is_filled_raw_or_quoted() -> None:
@@ -61,12 +63,15 @@ def test_every_character_survives_toml() -> None:
 
 def test_the_resizers_template_renders_with_its_own_settings() -> None:
     declared = load(FILES / "resizer-bootstrap.toml").inputs
-    values: dict[str, str | None] = {each.name: each.default.removeprefix("text:") for each in declared}
-    filled = fill((FILES / "resizer.toml.tmpl").read_text(), {**values, "RESIZER_BUCKET": "photos"})
+    values = {each.name: value_of(each.default, {}) for each in declared}
+    template = render(
+        FILES / "resizer-node.toml.j2", {"cache_dir": "/var/cache/resizer", "max_age_seconds": 86400}
+    )
+    filled = fill(template, {**values, "BUCKET": "photos"})
     assert filled == (ROOM / "golden" / "resizer.toml").read_text()
 
 
 def test_the_resizer_reads_what_its_template_renders() -> None:
     config = read(ROOM / "golden" / "resizer.toml")
-    assert (config.bucket, config.prefix, config.results_prefix) == ("photos", "originals", "resized")
+    assert (config.bucket, config.prefix, config.results_prefix) == ("photos", "", "resized")
     assert config.cache_dir == Path("/var/cache/resizer")

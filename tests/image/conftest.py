@@ -44,7 +44,7 @@ class Answer:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("image", "proving an image")
-    group.addoption("--bucket", help="the bucket the nodes' RESIZER_BUCKET input names")
+    group.addoption("--bucket", help="the bucket the nodes' BUCKET input names")
     group.addoption("--launch-key", type=Path, help="a file with the launch key's public line")
 
 
