@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from localcloud.cgroups import ControlGroup
 from localcloud.errors import BootFailed
@@ -206,9 +207,10 @@ class Machine:
         and then the machine's systemd, which reports every reload of its units.
         """
         ended = os.pidfd_open(process.pid)
+        watched: list[Any] = [notices, ended]
         try:
             with notices:
-                while ended not in select.select([notices, ended], [], [])[0]:
+                while ended not in select.select(watched, [], [])[0]:
                     self._hear(notices)
         finally:
             os.close(ended)
