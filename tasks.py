@@ -13,18 +13,20 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task, task
-from rich.console import Console
+from rich.console import Console, Group
 
 from aws.errors import AwsError
 from bake import tasks as bake_tasks
 from bake.errors import BakeError
 from fleet import tasks as fleet_tasks
+from fleet.demo import Demo
 from fleet.errors import FleetError
 from localcloud import control, needs
 from localcloud import tasks as local_tasks
@@ -47,8 +49,30 @@ class Outcome(Protocol):
         """The JSON document of `--json`."""
 
 
-def at_the_desk(room_task: Any, *, cloud: bool) -> Task[Any]:
-    """A room's task as people call it: with --json, with --cloud where it talks to one, with exit codes."""
+@dataclass(frozen=True)
+class Shown:
+    """A bake, and a node of what it made, in service."""
+
+    baked: bake_tasks.BakeDone
+    demo: Demo
+    degraded: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As JSON: the bake's document with the demonstration beside it."""
+        return {**self.baked.document(), "demo": self.demo.document()}
+
+    def __rich__(self) -> Group:
+        """As people read it."""
+        return Group(self.baked, "", self.demo)
+
+
+def at_the_desk(
+    room_task: Any, *, cloud: bool, then: Callable[[Any, str], Any] = lambda outcome, _: outcome
+) -> Task[Any]:
+    """A room's task as people call it: with --json, with --cloud where it talks to one, with exit codes.
+
+    `then` may go on from the task's outcome, on the cloud that was chosen.
+    """
     body = room_task.body
 
     @functools.wraps(body)
@@ -59,7 +83,7 @@ def at_the_desk(room_task: Any, *, cloud: bool) -> Task[Any]:
         with _errors(), ExitStack() as stack:
             if cloud and not touching_nothing:
                 stack.enter_context(the_cloud(where))
-            outcome = body(context, *args, **kwargs)
+            outcome = then(body(context, *args, **kwargs), where)
             _show(outcome, as_json=as_json)
         if isinstance(outcome, Outcome) and outcome.degraded:
             sys.exit(2)
@@ -77,6 +101,13 @@ def _signature(body: Callable[..., Any], *, cloud: bool) -> inspect.Signature:
     if cloud:
         added.append(inspect.Parameter("cloud", inspect.Parameter.KEYWORD_ONLY, default=""))
     return own.replace(parameters=[*own.parameters.values(), *added])
+
+
+def demonstrate(baked: object, cloud: str) -> object:
+    """After a bake of the resizer on the local cloud, where nodes cost nothing, have one serve."""
+    if cloud == "local" and isinstance(baked, bake_tasks.BakeDone) and baked.image.name == "resizer":
+        return Shown(baked, fleet_tasks.demonstration_of(baked.image.id))
+    return baked
 
 
 @contextmanager
@@ -130,7 +161,8 @@ def _show(outcome: object, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(outcome.document(), indent=2) + "\n")
     else:
-        Console(soft_wrap=True).print(outcome)
+        # Written into a file or a pipe, a table is as wide as it needs to be.
+        Console(width=None if sys.stdout.isatty() else 160).print(outcome)
 
 
 def _note(text: str) -> None:
@@ -147,14 +179,15 @@ def setup(_: Context, install: bool = True) -> None:
 @task
 def check(context: Context) -> None:
     """Run ruff, mypy --strict, import-linter and the README check."""
+    here = Path(sys.executable).parent
     for command in (
         "ruff check .",
         "ruff format --check .",
         "mypy",
         "lint-imports",
-        "python -m tests.readme",
+        "python tests/readme.py",
     ):
-        context.run(f"{Path(sys.executable).parent / command}", echo=True)
+        context.run(str(here / command), echo=True)
 
 
 @task(help={"unit": "only the sealed unit tests, which take seconds and need no root"})
@@ -169,7 +202,8 @@ def test(context: Context, unit: bool = False) -> None:
 
 def _namespace() -> Collection:
     root = Collection(setup, check, test)
-    for one in (bake_tasks.bake, bake_tasks.verify, bake_tasks.images):
+    root.add_task(at_the_desk(bake_tasks.bake, cloud=True, then=demonstrate))
+    for one in (bake_tasks.verify, bake_tasks.images):
         root.add_task(at_the_desk(one, cloud=True))
     root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
     local = Collection("local")

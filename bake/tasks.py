@@ -39,6 +39,11 @@ class BakeDone:
     manifest: Path
     degraded: bool = False
 
+    @property
+    def image(self) -> Image:
+        """The image that was asked for."""
+        return self.layers[-1].image
+
     def document(self) -> dict[str, Any]:
         """As JSON."""
         top = self.layers[-1]

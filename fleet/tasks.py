@@ -18,6 +18,11 @@ from fleet import demo as demonstration
 )
 def demo(_: Context, image: str = "resizer", subnet: str = "") -> demonstration.Demo:
     """Have a node of a verified image serving resized photographs, and print the line that fetches one."""
+    return demonstration_of(image, subnet)
+
+
+def demonstration_of(image: str, subnet: str = "") -> demonstration.Demo:
+    """A node of an image, by id or name, serving a photograph painted by code."""
     from resizer.photograph import photograph
 
     cloud = connect()

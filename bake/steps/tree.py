@@ -44,6 +44,7 @@ class Tree:
         Option("source", Takes.FOLDER, required=True),
         Option("owner", Takes.TEXT, default="root"),
         Option("group", Takes.TEXT, default="root"),
+        Option("exclude", Takes.TEXTS, default=()),
     )
     one_of: ClassVar[tuple[str, ...]] = ()
 
@@ -55,7 +56,7 @@ class Tree:
     @classmethod
     def build(cls, options: Options, desk: Desk) -> Tree:
         """From a step table. Raises PlanError for an empty folder or a link in it."""
-        files = _collect(options.path("source"), desk)
+        files = _collect(options.path("source"), options.texts("exclude"), desk)
         return cls(options.text("tree"), files, options.text("owner"), options.text("group"))
 
     def describe(self) -> str:
@@ -120,11 +121,13 @@ class Tree:
         return buffer.getvalue()
 
 
-def _collect(source: Path, desk: Desk) -> tuple[Shipped, ...]:
+def _collect(source: Path, exclude: tuple[str, ...], desk: Desk) -> tuple[Shipped, ...]:
     files = []
     for path in sorted(source.rglob("*")):
         inside = path.relative_to(source)
         if path.is_dir() or any(part.endswith(_BYTECODE) for part in inside.parts):
+            continue
+        if any(inside.match(pattern) for pattern in exclude):
             continue
         if path.is_symlink() or not path.is_file():
             raise PlanError(f"{path}: a tree ships regular files only", hint="use a `link` step for the link")
