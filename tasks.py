@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
+from botocore.exceptions import BotoCoreError, ClientError
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task, task
@@ -79,10 +80,11 @@ def at_the_desk(
     def call(context: Context, *args: Any, **kwargs: Any) -> None:
         as_json = kwargs.pop("json", False)
         where = kwargs.pop("cloud", "") or context.config.get("cloud", "local")
+        install = kwargs.pop("install", True) if cloud else True
         touching_nothing = kwargs.get("dry_run", False)
         with _errors(), ExitStack() as stack:
             if cloud and not touching_nothing:
-                stack.enter_context(the_cloud(where))
+                stack.enter_context(the_cloud(where, install=install))
             outcome = then(body(context, *args, **kwargs), where)
             _show(outcome, as_json=as_json)
         if isinstance(outcome, Outcome) and outcome.degraded:
@@ -91,6 +93,7 @@ def at_the_desk(
     call.__signature__ = _signature(body, cloud=cloud)  # type: ignore[attr-defined]
     texts = {"json": "print one JSON document on standard output"}
     if cloud:
+        texts["install"] = "install missing Debian packages; --no-install names them and stops"
         texts["cloud"] = "`local` (default; machines on this computer) or `aws`; $INVOKE_CLOUD sets it"
     return Task(call, name=room_task.name, help={**room_task.help, **texts}, auto_shortflags=False)
 
@@ -100,6 +103,7 @@ def _signature(body: Callable[..., Any], *, cloud: bool) -> inspect.Signature:
     added = [inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False)]
     if cloud:
         added.append(inspect.Parameter("cloud", inspect.Parameter.KEYWORD_ONLY, default=""))
+        added.append(inspect.Parameter("install", inspect.Parameter.KEYWORD_ONLY, default=True))
     return own.replace(parameters=[*own.parameters.values(), *added])
 
 
@@ -111,14 +115,14 @@ def demonstrate(baked: object, cloud: str) -> object:
 
 
 @contextmanager
-def the_cloud(name: str) -> Iterator[None]:
+def the_cloud(name: str, *, install: bool = True) -> Iterator[None]:
     """Aim boto3 at the chosen cloud for a task; the local one is started when it does not run."""
     if name not in CLOUDS:
         raise LocalCloudError(f"there is no cloud {name!r}", f"choose one of: {', '.join(CLOUDS)}")
     if name == "aws":
         yield
         return
-    needs.ensure(_note)
+    needs.ensure(_note, install=install)
     site = site_from_environment()
     control.up(site)
     os.environ.update(site.environment)
@@ -136,6 +140,16 @@ def _errors() -> Iterator[None]:
         yield
     except ROOT_ERRORS as why:
         _fail(str(why), why.hint)
+    except ClientError as why:
+        _fail(
+            f"AWS refused: {why}",
+            "do these credentials allow the action? `aws sts get-caller-identity` names them",
+        )
+    except BotoCoreError as why:
+        _fail(
+            f"AWS could not be asked: {why}",
+            "is there a way to it from here? see AWS_ENDPOINT_URL, AWS_REGION",
+        )
     except KeyboardInterrupt:
         _fail("interrupted; everything temporary was removed", "run the same command again")
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,8 @@ def connect() -> Cloud:
 
     Raises NoAccess when there are no credentials or no region, or when AWS does not take them.
     """
-    session = boto3.Session()
+    # boto3 itself reads only AWS_DEFAULT_REGION; every other SDK, and the command line, reads both.
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
     if session.region_name is None:
         raise NoAccess(
             "no AWS region is set", "export AWS_REGION=eu-central-1, or set one with `aws configure`"

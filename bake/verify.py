@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws import temporary
+from aws.errors import InstanceLost
 from aws.instance import Instance, Launch, launched, wait_running
 from aws.keys import SshKey
 from bake.builder import SSH_BUDGET_SECONDS
-from bake.errors import NotVerified
+from bake.errors import NotVerified, SshUnreachable
 from bake.image import FAILED, VERIFIED, Image, set_state
 from bake.report import TestReport, read_junit
 from bake.ssh import Login, wait_for_ssh
@@ -73,11 +74,15 @@ def verify(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) -
     Raises NotVerified, naming the tests that failed; the image is then `failed` and never picked.
     """
     reports = kitchen.shelf.folder(image.id)
-    with (
-        trial(kitchen, image, instance_type, wanted) as fresh,
-        kitchen.progress.phase(f"test {len(fresh.nodes)} fresh nodes of {image.id}"),
-    ):
-        report = run_suite(fresh, wanted.tests, reports)
+    try:
+        with (
+            trial(kitchen, image, instance_type, wanted) as fresh,
+            kitchen.progress.phase(f"test {len(fresh.nodes)} fresh nodes of {image.id}"),
+        ):
+            report = run_suite(fresh, wanted.tests, reports)
+    except (InstanceLost, SshUnreachable) as why:
+        set_state(kitchen.cloud, image, FAILED)
+        raise NotVerified(f"a fresh node of {image.id} did not come up: {why}", why.hint) from why
     report.write(reports / "report.json")
     set_state(kitchen.cloud, image, FAILED if report.failed or not report.count("passed") else VERIFIED)
     if report.failed:
