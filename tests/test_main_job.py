@@ -1,0 +1,99 @@
+"""The main job, as a user runs it: `invoke bake` on a local cloud of its own, to a node that serves."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.machines
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run an invoke task in a process of its own, as from a shell."""
+    command = [str(Path(sys.executable).parent / "invoke"), *argv]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def env(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of the shared local cloud, with a shelf of the test's own."""
+    return {**os.environ, "AMIBAKE_STATE": str(tmp_path_factory.mktemp("state"))}
+
+
+@pytest.fixture(scope="module")
+def baked(env: dict[str, str]) -> dict[str, Any]:
+    """The document of a first bake."""
+    done = run("bake", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_a_bake_ends_with_a_verified_image_of_two_layers(baked: dict[str, Any]) -> None:
+    assert baked["state"] == "verified"
+    assert [layer["spec"] for layer in baked["layers"]] == ["base.toml", "resizer.toml"]
+    assert baked["layers"][-1]["image_id"] == baked["image_id"]
+
+
+def test_its_manifest_tells_steps_packages_and_verdict(baked: dict[str, Any]) -> None:
+    manifest = json.loads(Path(baked["manifest"]).read_text())
+    assert manifest["fingerprint"] == baked["fingerprint"]
+    assert manifest["packages"]["apache2"]
+    assert manifest["verification"]["failed"] == 0
+    assert manifest["verification"]["skipped"] == 0
+    assert manifest["verification"]["passed"] > 100
+    assert 0 < manifest["verification"]["boot_seconds"] < 600
+    assert Path(manifest["verification"]["report"]).with_suffix(".xml").exists()
+
+
+def test_a_node_of_it_serves_a_resized_photograph(baked: dict[str, Any]) -> None:
+    address = baked["demo"]["address"]
+    assert baked["demo"]["curl"].endswith(f"http://{address}/w300/photo.jpg")
+    with urllib.request.urlopen(f"http://{address}/w300/photo.jpg", timeout=10) as answer:
+        picture = Image.open(io.BytesIO(answer.read()))
+    assert (picture.format, picture.size) == ("JPEG", (300, 200))
+
+
+def test_nothing_changed_means_nothing_is_baked(baked: dict[str, Any], env: dict[str, str]) -> None:
+    again = run("bake", "--json", env=env)
+    document = json.loads(again.stdout)
+    assert document["reused"]
+    assert document["image_id"] == baked["image_id"]
+    assert document["demo"]["instance_id"] == baked["demo"]["instance_id"]
+
+
+def test_images_lists_it_and_who_uses_it(baked: dict[str, Any], env: dict[str, str]) -> None:
+    listed = json.loads(run("images", "--json", env=env).stdout)
+    mine = next(image for image in listed if image["image_id"] == baked["image_id"])
+    assert mine["name"] == "resizer"
+    assert mine["in_use_by"] == [baked["demo"]["instance_id"]]
+
+
+def test_a_bake_leaves_nothing_temporary(baked: dict[str, Any], leftovers: Any) -> None:
+    assert leftovers() == []
+
+
+def test_an_image_that_fails_its_tests_is_failed_and_never_picked(
+    baked: dict[str, Any], env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "test_never.py").write_text("def test_what_cannot_be(host):\n    assert host.file('/nowhere').exists\n")
+    spec = tmp_path / "doomed.toml"
+    spec.write_text('name = "doomed"\nbase = "debian-13"\n[verify]\ntests = ["test_never.py"]\n')
+    doomed = run("bake", f"--spec={spec}", "--json", env=env)
+    assert doomed.returncode == 1
+    assert doomed.stdout == ""
+    assert "test_what_cannot_be" in doomed.stderr
+    states = {image["name"]: image["state"] for image in json.loads(run("images", "--json", env=env).stdout)}
+    assert states["doomed"] == "failed"
+    assert run("demo", "--image=doomed", env=env).returncode == 1
