@@ -82,10 +82,11 @@ def serve(site: Site) -> None:
         stack.enter_context(_only_one(site))
         network = stack.enter_context(_network(site))
         catalog, instances = _cloud(site, network)
-        stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
         for server in _servers(site, network, catalog, instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
+        # Before the servers end: machines that go down still ask who they are, and say that they go.
+        stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
         stopping.wait()
 
 

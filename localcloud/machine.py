@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -24,6 +24,7 @@ from localcloud.process import run
 _LAUNCHER = Path(__file__).with_name("boot-machine.sh")
 _REBOOT_REQUESTED = 133  # systemd-nspawn(1): the exit status that asks its caller to start it again
 _SIGRTMIN = 34
+_POWER_OFF_SIGNAL = _SIGRTMIN + 3  # what systemd-nspawn sends on SIGTERM, which must not be sent twice
 _REBOOT_SIGNAL = _SIGRTMIN + 5  # systemd(1): what Ctrl-Alt-Del on EC2's side amounts to
 
 
@@ -109,15 +110,26 @@ class Machine:
         """Ask the machine's systemd to power off, and end it by force when that takes too long."""
         self._asked_to_end = True
         process = self._process
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(patience_seconds)
-            except subprocess.TimeoutExpired:
-                self._cgroup.kill()
-                process.wait()
+        if process is not None and not self._powered_off(process, patience_seconds):
+            self._cgroup.kill()
+            process.wait()
         self._cgroup.kill()
         self._network.unplug(self.port)
+
+    def _powered_off(self, process: subprocess.Popen[bytes], patience_seconds: float) -> bool:
+        """Ask systemd to power off, each second until it is up: what it is asked before that it may not hear."""
+        deadline = time.monotonic() + patience_seconds
+        while process.poll() is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            heard = self.booted
+            if self._leader:
+                with suppress(ProcessLookupError):
+                    os.kill(self._leader, _POWER_OFF_SIGNAL)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(left if heard else min(left, 1))
+        return True
 
     def reboot(self) -> None:
         """Ask the machine's systemd to reboot; it comes back by itself."""

@@ -86,7 +86,7 @@ def site_from_environment() -> Site:
     get = os.environ.get
     try:
         network = IPv4Network(get("LOCALCLOUD_NETWORK", str(default.network)))
-        port = int(get("LOCALCLOUD_PORT", str(default.port)))
+        port = _port(get("LOCALCLOUD_PORT", str(default.port)))
     except ValueError as why:
         raise LocalCloudError(
             f"LOCALCLOUD_NETWORK or LOCALCLOUD_PORT is not usable: {why}",
@@ -105,3 +105,10 @@ def site_from_environment() -> Site:
         network=network,
         port=port,
     )
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise ValueError(f"{port} is no port")
+    return port

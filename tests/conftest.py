@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+pytest_plugins = ["cloud_fixture"]
+
 
 def _refuse(what: str) -> Any:
     def refuse(*args: object, **_: object) -> NoReturn:

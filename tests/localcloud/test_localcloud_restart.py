@@ -1,0 +1,46 @@
+"""What a local cloud remembers when it was down: a cloud of its own, so that no other test's machines end."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from aws.instance import Launch, launch, wait_running
+from aws.patience import Patience
+from aws.place import find_place
+from aws.session import connect
+from bake import image as images
+from cloud_fixture import environment, traces
+from localcloud import control
+from localcloud.site import Site
+
+pytestmark = pytest.mark.machines
+
+
+def test_images_and_their_tags_survive_and_nothing_else_does(tmp_path: Path) -> None:
+    site = Site("amithree", tmp_path, network=IPv4Network("10.131.0.0/16"), port=8131)
+    try:
+        control.up(site)
+        with environment(site):
+            cloud = connect()
+        base = images.public(cloud, "debian-13", "x86_64")
+        wanted = Launch(base.id, "t3.small", find_place(cloud).subnet_id, {"Name": "x"})
+        (source,) = wait_running(cloud, launch(cloud, wanted))
+        made = cloud.ec2.create_image(InstanceId=source.id, Name="lasting", NoReboot=True)["ImageId"]
+        images.wait_available(cloud, made, Patience(0.1, 60))
+        cloud.ec2.create_tags(Resources=[made], Tags=[{"Key": images.STATE, "Value": images.VERIFIED}])
+        assert control.down(site) == [source.id]
+        assert traces(site) == []
+        control.up(site)
+        (found,) = cloud.ec2.describe_images(ImageIds=[made])["Images"]
+        assert (found["Name"], found["State"]) == ("lasting", "available")
+        assert images.Image.of(found).state == images.VERIFIED
+        assert cloud.ec2.describe_instances()["Reservations"] == []
+        assert images.public(cloud, "debian-13", "x86_64") == base
+        (again,) = wait_running(cloud, launch(cloud, Launch(made, "t3.small", find_place(cloud).subnet_id, {"Name": "x"})))
+        assert again.id
+    finally:
+        control.down(site)
+    assert traces(site) == []
