@@ -224,4 +224,3 @@ def _gone_is_fine() -> Iterator[None]:
         yield
     except OSError:
         return
-

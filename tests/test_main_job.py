@@ -8,10 +8,12 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cloud_fixture import Desk, environment, leftovers
 from PIL import Image
 
 pytestmark = pytest.mark.machines
@@ -26,9 +28,10 @@ def run(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def env(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of the shared local cloud, with a shelf of the test's own."""
-    return {**os.environ, "AMIBAKE_STATE": str(tmp_path_factory.mktemp("state"))}
+def env(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of the tests' local cloud, with a shelf of the test's own."""
+    with environment(desk.site):
+        yield {**os.environ, "AMIBAKE_STATE": str(tmp_path_factory.mktemp("state"))}
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +83,20 @@ def test_images_lists_it_and_who_uses_it(baked: dict[str, Any], env: dict[str, s
     assert mine["in_use_by"] == [baked["demo"]["instance_id"]]
 
 
-def test_a_bake_leaves_nothing_temporary(baked: dict[str, Any], leftovers: Any) -> None:
-    assert leftovers() == []
+def test_a_bake_leaves_only_the_demonstration(baked: dict[str, Any], desk: Desk) -> None:
+    stays = {baked["demo"]["instance_id"]}
+    left = [
+        what for what in leftovers(desk.cloud) if what not in stays and not what.startswith("amibake-demo")
+    ]
+    groups = desk.cloud.ec2.describe_security_groups(GroupNames=["amibake-demo"])["SecurityGroups"]
+    assert left == [group["GroupId"] for group in groups]
 
 
 def test_an_image_that_fails_its_tests_is_failed_and_never_picked(
     baked: dict[str, Any], env: dict[str, str], tmp_path: Path
 ) -> None:
-    (tmp_path / "test_never.py").write_text("def test_what_cannot_be(host):\n    assert host.file('/nowhere').exists\n")
+    test = "def test_what_cannot_be(host):\n    assert host.file('/nowhere').exists\n"
+    (tmp_path / "test_never.py").write_text(test)
     spec = tmp_path / "doomed.toml"
     spec.write_text('name = "doomed"\nbase = "debian-13"\n[verify]\ntests = ["test_never.py"]\n')
     doomed = run("bake", f"--spec={spec}", "--json", env=env)

@@ -54,7 +54,10 @@ def test_metadata_takes_no_question_without_a_token(debian_machine: Machine) -> 
 
 
 def test_a_machine_is_told_who_it_is(debian: Instance, debian_machine: Machine) -> None:
-    said = _python(debian_machine, "t = token(); print(*(ask('meta-data/' + k, **t) for k in ('instance-id', 'local-ipv4')))")
+    said = _python(
+        debian_machine,
+        "t = token(); print(*(ask('meta-data/' + k, **t) for k in ('instance-id', 'local-ipv4')))",
+    )
     assert said.split() == [debian.id, debian.address]
 
 
@@ -112,7 +115,9 @@ def _image(desk: Desk, instance: Instance, name: str, *, reboot: bool) -> str:
 def test_an_image_holds_the_machines_files(desk: Desk, reboot: bool) -> None:
     (source,) = desk.launch()
     with desk.machine(source) as machine:
-        machine.run("echo imaged > /srv/imaged; rm /etc/motd; cat /proc/sys/kernel/random/boot_id > /srv/boot; sync")
+        machine.run(
+            "echo imaged > /srv/imaged; rm /etc/motd; cat /proc/sys/kernel/random/boot_id > /srv/boot; sync"
+        )
     image_id = _image(desk, source, f"imaged-{reboot}", reboot=reboot)
     desk.wait_for(source.id, "running")
     with desk.machine(source) as machine:

@@ -16,7 +16,9 @@ def test_a_name_that_changed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from moto.ec2.models.instances import Instance
 
     monkeypatch.setattr(Instance, "reboot", lambda self, hard: None)
-    with pytest.raises(LocalCloudError, match=r"Instance\.reboot: takes self, hard instead of self") as caught:
+    with pytest.raises(
+        LocalCloudError, match=r"Instance\.reboot: takes self, hard instead of self"
+    ) as caught:
         hooks.verify()
     assert "pinned" in caught.value.hint
 

@@ -39,7 +39,9 @@ def test_images_and_their_tags_survive_and_nothing_else_does(tmp_path: Path) -> 
         assert images.Image.of(found).state == images.VERIFIED
         assert cloud.ec2.describe_instances()["Reservations"] == []
         assert images.public(cloud, "debian-13", "x86_64") == base
-        (again,) = wait_running(cloud, launch(cloud, Launch(made, "t3.small", find_place(cloud).subnet_id, {"Name": "x"})))
+        (again,) = wait_running(
+            cloud, launch(cloud, Launch(made, "t3.small", find_place(cloud).subnet_id, {"Name": "x"}))
+        )
         assert again.id
     finally:
         control.down(site)

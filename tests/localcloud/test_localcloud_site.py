@@ -9,7 +9,13 @@ import pytest
 
 from localcloud import cgroups, guestfiles, needs
 from localcloud.cgroups import unified_mount
-from localcloud.errors import AddressConflict, CommandFailed, LocalCloudError, MissingPackages, NotPossibleHere
+from localcloud.errors import (
+    AddressConflict,
+    CommandFailed,
+    LocalCloudError,
+    MissingPackages,
+    NotPossibleHere,
+)
 from localcloud.guestfiles import guest_files, lay
 from localcloud.network import Network, Port
 from localcloud.site import Site, site_from_environment
@@ -122,7 +128,9 @@ def test_only_namespaces_of_the_site_go_with_it(monkeypatch: pytest.MonkeyPatch,
 def test_a_network_that_the_computer_routes_already_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     routes = "default via 192.0.2.1 dev eth0\n10.50.3.0/24 dev wg0 scope link\n"
     monkeypatch.setattr("localcloud.network.run", Programs({"ip -4 route show": routes}))
-    with pytest.raises(AddressConflict, match=r"10\.50\.3\.0/24, which overlaps .* 10\.50\.0\.0/16") as caught:
+    with pytest.raises(
+        AddressConflict, match=r"10\.50\.3\.0/24, which overlaps .* 10\.50\.0\.0/16"
+    ) as caught:
         Network(SITE)._refuse_conflicts()
     assert "LOCALCLOUD_NETWORK" in caught.value.hint
 
@@ -176,7 +184,11 @@ def _resolvers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str, upstre
     [
         ("nameserver 192.0.2.53\n", None, ["192.0.2.53"]),
         ("# a comment\nsearch x\nnameserver 127.0.0.53\nnameserver 192.0.2.1\n", None, ["192.0.2.1"]),
-        ("nameserver 127.0.0.53\n", "nameserver 192.0.2.2\nnameserver 192.0.2.3\n", ["192.0.2.2", "192.0.2.3"]),
+        (
+            "nameserver 127.0.0.53\n",
+            "nameserver 192.0.2.2\nnameserver 192.0.2.3\n",
+            ["192.0.2.2", "192.0.2.3"],
+        ),
         ("nameserver ::1\n", None, []),
         ("nameserver\n", None, []),
     ],
@@ -191,7 +203,9 @@ def test_a_guest_is_given_only_name_servers_that_it_can_reach(
 def test_a_guest_is_told_where_aws_is_and_who_answers_names(tmp_path: Path) -> None:
     lay(guest_files(SITE, ["192.0.2.53"]), tmp_path)
     assert (tmp_path / "etc/resolv.conf").read_text() == "nameserver 192.0.2.53\n"
-    assert "AWS_ENDPOINT_URL=http://10.50.0.1:8050" in (tmp_path / "etc/profile.d/99-localcloud.sh").read_text()
+    assert (
+        "AWS_ENDPOINT_URL=http://10.50.0.1:8050" in (tmp_path / "etc/profile.d/99-localcloud.sh").read_text()
+    )
     assert (tmp_path / "etc/resolv.conf").stat().st_mode & 0o777 == 0o644
 
 
@@ -211,7 +225,9 @@ def test_where_no_machine_can_run_one_sentence_says_what_works(platform: str, ui
 
 def test_without_apt_get_the_programs_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "missing", lambda: needs.NEEDS[:2])
-    with pytest.raises(NotPossibleHere, match="systemd-nspawn, mmdebstrap not found, and there is no apt-get"):
+    with pytest.raises(
+        NotPossibleHere, match="systemd-nspawn, mmdebstrap not found, and there is no apt-get"
+    ):
         needs.refuse_where_impossible("linux", 0, has_apt=False)
 
 
