@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -129,15 +130,18 @@ def trial(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) ->
 def suite_argv(trial: Trial, tests: Sequence[Path], junit: Path) -> list[str]:
     """The command that runs the image suite; the same can be typed by hand."""
     hosts = ",".join(f"ssh://{trial.login}@{node.address}" for node in trial.nodes)
-    bucket = [f"--bucket={trial.bucket}"] if trial.bucket else []
     return [
         sys.executable, "-m", "pytest", *map(str, tests),
         "--override-ini=addopts=", "--override-ini=junit_family=xunit1", "-p", "no:cacheprovider",
         "-q", "-ra", "--color=no", "--tb=short",
         f"--hosts={hosts}", "--sudo", f"--ssh-config={trial.ssh_config}",
-        f"--ssh-identity-file={trial.key_file}", f"--launch-key={trial.key_file}.pub",
-        f"--junitxml={junit}", *bucket,
+        f"--ssh-identity-file={trial.key_file}", f"--junitxml={junit}",
     ]  # fmt: skip
+
+
+def suite_environment(trial: Trial) -> dict[str, str]:
+    """What the suite may want to know; in the environment, so that a suite of one's own need not declare it."""
+    return {"AMIBAKE_LAUNCH_KEY": f"{trial.key_file}.pub", "AMIBAKE_BUCKET": trial.bucket}
 
 
 def run_suite(trial: Trial, tests: Sequence[Path], reports: Path) -> TestReport:
@@ -148,6 +152,7 @@ def run_suite(trial: Trial, tests: Sequence[Path], reports: Path) -> TestReport:
     with (reports / "report.log").open("w") as log:
         subprocess.run(
             suite_argv(trial, tests, junit),
+            env={**os.environ, **suite_environment(trial)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

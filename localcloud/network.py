@@ -6,6 +6,7 @@ Everything but the host's end of the link lives inside the namespace, so taking 
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -95,7 +96,7 @@ class Network:
     def down(self) -> None:
         """Remove every trace of the network, whatever of it exists."""
         for namespace in self._namespaces():
-            run(["ip", "netns", "delete", namespace])
+            _delete_namespace(namespace)
         with suppress(CommandFailed):
             run(["ip", "link", "delete", self.uplink])
         with suppress(CommandFailed):
@@ -125,7 +126,7 @@ class Network:
         with suppress(CommandFailed):
             run(["ip", "-n", self.vpc, "link", "delete", port.outer])
         if self.namespace(port.machine) in self._namespaces():
-            run(["ip", "netns", "delete", self.namespace(port.machine)])
+            _delete_namespace(self.namespace(port.machine))
 
     def _guard(self, verb: str, port: Port) -> None:
         element = f'{verb} element bridge vpc owners {{ "{port.outer}" . {port.address} }}'
@@ -173,6 +174,19 @@ class Network:
         if self._forwarding_note.exists():
             _FORWARDING.write_text(self._forwarding_note.read_text())
             self._forwarding_note.unlink()
+
+
+def _delete_namespace(name: str, *, attempts: int = 20) -> None:
+    """Delete a namespace; its file can be busy for a moment while a machine's mounts are still going away."""
+    for attempt in range(attempts):
+        try:
+            run(["ip", "netns", "delete", name])
+        except CommandFailed:
+            if attempt == attempts - 1:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _lines(*commands: str) -> str:

@@ -44,8 +44,15 @@ class Answer:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("image", "proving an image")
-    group.addoption("--bucket", help="the bucket the nodes' BUCKET input names")
-    group.addoption("--launch-key", type=Path, help="a file with the launch key's public line")
+    # `invoke verify` sets the variables; by hand the options are handier.
+    bucket, key = os.environ.get("AMIBAKE_BUCKET") or None, os.environ.get("AMIBAKE_LAUNCH_KEY")
+    group.addoption("--bucket", default=bucket, help="the bucket the nodes' BUCKET input names")
+    group.addoption(
+        "--launch-key",
+        type=Path,
+        default=Path(key) if key else None,
+        help="a file with the launch key's public line",
+    )
 
 
 @pytest.fixture(autouse=True)
