@@ -140,7 +140,7 @@ def suite_argv(trial: Trial, tests: Sequence[Path], junit: Path) -> list[str]:
 
 
 def suite_environment(trial: Trial) -> dict[str, str]:
-    """What the suite may want to know; in the environment, so that a suite of one's own need not declare it."""
+    """What the suite may want to know; in the environment, a suite of one's own need not declare it."""
     return {"AMIBAKE_LAUNCH_KEY": f"{trial.key_file}.pub", "AMIBAKE_BUCKET": trial.bucket}
 
 

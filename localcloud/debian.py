@@ -156,7 +156,7 @@ def _follow(argv: list[str], notice: Callable[[str], None]) -> None:
     ) as process:
         for line in process.stdout or ():
             said.append(line.strip())
-            if line.startswith("I: "):
+            if line.startswith("I: ") and "hook" not in line:
                 notice(line[3:].strip().rstrip("."))
     if process.returncode:
         raise CommandFailed(

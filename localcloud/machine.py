@@ -117,7 +117,7 @@ class Machine:
         self._network.unplug(self.port)
 
     def _powered_off(self, process: subprocess.Popen[bytes], patience_seconds: float) -> bool:
-        """Ask systemd to power off, each second until it is up: what it is asked before that it may not hear."""
+        """Ask systemd to power off, again each second until it is up: what it is asked before may be lost."""
         deadline = time.monotonic() + patience_seconds
         while process.poll() is None:
             left = deadline - time.monotonic()
