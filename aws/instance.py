@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from aws.errors import AwsError, InstanceLost
 from aws.ownership import specification
 from aws.patience import Clock, Patience, settled, wait_for
+from aws.removal import end
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -129,7 +130,7 @@ def launched(cloud: Cloud, wanted: Launch, count: int = 1) -> Iterator[tuple[str
     try:
         yield ids
     finally:
-        terminate(cloud, ids)
+        end(", ".join(ids), lambda: terminate(cloud, ids))
 
 
 def terminate(cloud: Cloud, ids: Sequence[str], patience: Patience = RUNNING, clock: Clock = time) -> None:

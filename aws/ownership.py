@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 from dataclasses import dataclass, field
@@ -30,8 +31,10 @@ class Run:
 
     @property
     def name(self) -> str:
-        """A name for a temporary thing of this run; AWS takes it everywhere."""
-        return f"amibake-{self.id}"[:60]
+        """A name for a temporary thing of this run; AWS takes it everywhere, for a bucket too."""
+        plain = re.sub(r"[^a-z0-9]+", "-", self.id.lower())
+        # The end of an id is what tells runs of one desk apart.
+        return "amibake-" + plain[-52:].strip("-")
 
     def tags(self, **more: str) -> dict[str, str]:
         """The tags of a temporary thing."""

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from aws.errors import AwsError, NotThere
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SubnetTypeDef
+
     from aws.session import Cloud
 
 _CHECK_IP = "https://checkip.amazonaws.com"
@@ -30,7 +34,7 @@ class Place:
 def find_place(cloud: Cloud, subnet_id: str = "") -> Place:
     """The subnet asked for, else the default VPC's first one. Raises NotThere when there is none."""
     if subnet_id:
-        found = cloud.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+        found = _named(cloud, subnet_id)
     else:
         found = cloud.ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])[
             "Subnets"
@@ -44,6 +48,15 @@ def find_place(cloud: Cloud, subnet_id: str = "") -> Place:
     public = subnet["MapPublicIpOnLaunch"]
     caller = _public_address() if public else _address_towards(subnet["CidrBlock"])
     return Place(subnet["SubnetId"], subnet["VpcId"], f"{caller}/32")
+
+
+def _named(cloud: Cloud, subnet_id: str) -> list[SubnetTypeDef]:
+    try:
+        return cloud.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+    except ClientError as why:
+        raise NotThere(
+            f"{cloud.region} has no subnet {subnet_id!r}: {why}", "aws ec2 describe-subnets lists them"
+        ) from why
 
 
 def _address_towards(cidr: str) -> str:

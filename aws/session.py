@@ -45,8 +45,11 @@ def connect() -> Cloud:
 
     Raises NoAccess when there are no credentials or no region, or when AWS does not take them.
     """
-    # boto3 itself reads only AWS_DEFAULT_REGION; every other SDK, and the command line, reads both.
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+    try:
+        # boto3 itself reads only AWS_DEFAULT_REGION and the profile, every other tool AWS_REGION first.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    except BotoCoreError as why:
+        raise NoAccess(f"the AWS configuration cannot be used: {why}", "see `aws configure list`") from why
     if session.region_name is None:
         raise NoAccess(
             "no AWS region is set", "export AWS_REGION=eu-central-1, or set one with `aws configure`"

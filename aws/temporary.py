@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,12 @@ from botocore.exceptions import ClientError
 
 from aws.ownership import Run, specification, tag_list
 from aws.patience import settled
+from aws.removal import end
 
 if TYPE_CHECKING:
     from aws.keys import SshKey
     from aws.place import Place
     from aws.session import Cloud
-
-_log = logging.getLogger(__name__)
 
 _EC2_MAY_ASSUME = json.dumps(
     {
@@ -41,7 +39,7 @@ def key_pair(cloud: Cloud, run: Run, key: SshKey) -> Iterator[str]:
     try:
         yield run.name
     finally:
-        _end(f"key pair {run.name}", lambda: cloud.ec2.delete_key_pair(KeyName=run.name))
+        end(f"key pair {run.name}", lambda: cloud.ec2.delete_key_pair(KeyName=run.name))
 
 
 @contextmanager
@@ -64,7 +62,7 @@ def security_group(cloud: Cloud, run: Run, place: Place, ports: Sequence[int]) -
         yield group
     finally:
         # An instance that is still shutting down holds on to its group for a while.
-        _end(
+        end(
             f"security group {group}",
             lambda: settled(
                 group, lambda: cloud.ec2.delete_security_group(GroupId=group), {"DependencyViolation"}
@@ -80,7 +78,7 @@ def bucket(cloud: Cloud, run: Run) -> Iterator[str]:
     try:
         yield name
     finally:
-        _end(f"bucket {name}", lambda: delete_bucket(cloud, name))
+        end(f"bucket {name}", lambda: delete_bucket(cloud, name))
 
 
 def create_bucket(cloud: Cloud, name: str, tags: dict[str, str]) -> None:
@@ -112,7 +110,7 @@ def instance_profile(cloud: Cloud, run: Run, policy: dict[str, Any]) -> Iterator
         create_profile(cloud, name, run.tags(), policy)
         yield name
     finally:
-        _end(f"role {name}", lambda: delete_profile(cloud, name))
+        end(f"role {name}", lambda: delete_profile(cloud, name))
 
 
 def create_profile(cloud: Cloud, name: str, tags: dict[str, str], policy: dict[str, Any]) -> None:
@@ -127,7 +125,7 @@ def create_profile(cloud: Cloud, name: str, tags: dict[str, str], policy: dict[s
 def delete_profile(cloud: Cloud, name: str) -> None:
     """Delete an instance profile and its role, however much of them exists."""
     steps: tuple[Callable[[], Any], ...] = (
-        lambda: cloud.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name),
+        lambda: _empty_profile(cloud, name),
         lambda: cloud.iam.delete_instance_profile(InstanceProfileName=name),
         lambda: cloud.iam.delete_role_policy(RoleName=name, PolicyName="amibake"),
         lambda: cloud.iam.delete_role(RoleName=name),
@@ -137,6 +135,11 @@ def delete_profile(cloud: Cloud, name: str) -> None:
             step()
         except cloud.iam.exceptions.NoSuchEntityException:
             continue
+
+
+def _empty_profile(cloud: Cloud, name: str) -> None:
+    for role in cloud.iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
+        cloud.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
 
 
 def node_policy(bucket: str = "") -> dict[str, Any]:
@@ -165,10 +168,3 @@ def _from(caller: str, ports: Sequence[int]) -> list[Any]:
         for port in ports
     ]
 
-
-def _end(what: str, act: Callable[[], Any]) -> None:
-    """Remove something; a failure is told, with its name, and does not hide what led here."""
-    try:
-        act()
-    except ClientError as why:
-        _log.warning("%s could not be removed (%s): `invoke sweep` removes it later", what, why)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-pytest_plugins = ["cloud_fixture"]
+pytest_plugins = ["cloud_fixture", "moto_fixture"]
 
 
 def _refuse(what: str) -> Any:
