@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from aws.errors import AwsError
 from aws.ownership import Run, specification, tag_list
 from aws.patience import settled
 
@@ -33,22 +34,32 @@ _EC2_MAY_ASSUME = json.dumps(
 @contextmanager
 def key_pair(cloud: Cloud, run: Run, key: SshKey) -> Iterator[str]:
     """The key, known to EC2 under a name."""
+    name = run.new_name()
     cloud.ec2.import_key_pair(
-        KeyName=run.name,
+        KeyName=name,
         PublicKeyMaterial=key.public.encode(),
         TagSpecifications=specification(run.tags(), "key-pair"),
     )
     try:
-        yield run.name
+        yield name
     finally:
-        _end(f"key pair {run.name}", lambda: cloud.ec2.delete_key_pair(KeyName=run.name))
+        _end(f"key pair {name}", lambda: cloud.ec2.delete_key_pair(KeyName=name))
 
 
 @contextmanager
 def security_group(cloud: Cloud, run: Run, place: Place, ports: Sequence[int]) -> Iterator[str]:
     """A group that lets only the caller's address reach these ports. Yields its id."""
+    group = create_group(cloud, run, place, ports)
+    try:
+        yield group
+    finally:
+        end_group(cloud, group)
+
+
+def create_group(cloud: Cloud, run: Run, place: Place, ports: Sequence[int]) -> str:
+    """Create such a group and return its id; where it cannot be opened it is not left behind."""
     group = cloud.ec2.create_security_group(
-        GroupName=run.name,
+        GroupName=run.new_name(),
         Description="temporary, only for the address that made it",
         VpcId=place.vpc_id,
         TagSpecifications=specification(run.tags(), "security-group"),
@@ -61,21 +72,26 @@ def security_group(cloud: Cloud, run: Run, place: Place, ports: Sequence[int]) -
             ),
             {"InvalidGroup.NotFound"},
         )
-        yield group
-    finally:
-        # An instance that is still shutting down holds on to its group for a while.
-        _end(
-            f"security group {group}",
-            lambda: settled(
-                group, lambda: cloud.ec2.delete_security_group(GroupId=group), {"DependencyViolation"}
-            ),
-        )
+    except BaseException:
+        end_group(cloud, group)
+        raise
+    return group
+
+
+def end_group(cloud: Cloud, group: str) -> None:
+    """Delete a group at the end of its time; where that fails it is told, and left to a sweep."""
+    _end(f"security group {group}", lambda: delete_group(cloud, group))
+
+
+def delete_group(cloud: Cloud, group: str) -> None:
+    """Delete a group, as soon as the last instance that is shutting down lets go of it."""
+    settled(group, lambda: cloud.ec2.delete_security_group(GroupId=group), {"DependencyViolation"})
 
 
 @contextmanager
 def bucket(cloud: Cloud, run: Run) -> Iterator[str]:
     """An empty bucket. Yields its name; what is in it at the end goes with it."""
-    name = run.name.lower()
+    name = run.new_name()
     create_bucket(cloud, name, run.tags())
     try:
         yield name
@@ -85,9 +101,11 @@ def bucket(cloud: Cloud, run: Run) -> Iterator[str]:
 
 def create_bucket(cloud: Cloud, name: str, tags: dict[str, str]) -> None:
     """Create a bucket in the cloud's region, tagged; where tagging fails it is not left behind."""
-    where: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": cloud.region}}
+    tagged: Any = {"Tags": tag_list(tags)}
     # The oldest region is named by saying nothing; S3 refuses its name.
-    cloud.s3.create_bucket(Bucket=name, **({} if cloud.region == "us-east-1" else where))
+    where: Any = {} if cloud.region == "us-east-1" else {"LocationConstraint": cloud.region}
+    # Tagged by the creating call on AWS; not every S3 heeds these tags, so they are put once more.
+    cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration={**where, **tagged})
     try:
         cloud.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list(tags)})
     except ClientError:
@@ -107,7 +125,7 @@ def delete_bucket(cloud: Cloud, name: str) -> None:
 @contextmanager
 def instance_profile(cloud: Cloud, run: Run, policy: dict[str, Any]) -> Iterator[str]:
     """An instance profile whose role may do what the policy says. Yields its name."""
-    name = run.name
+    name = run.new_name()
     try:
         create_profile(cloud, name, run.tags(), policy)
         yield name
@@ -170,5 +188,5 @@ def _end(what: str, act: Callable[[], Any]) -> None:
     """Remove something; a failure is told, with its name, and does not hide what led here."""
     try:
         act()
-    except ClientError as why:
+    except (ClientError, AwsError) as why:
         _log.warning("%s could not be removed (%s): `invoke sweep` removes it later", what, why)
