@@ -101,11 +101,12 @@ def bucket(cloud: Cloud, run: Run) -> Iterator[str]:
 
 def create_bucket(cloud: Cloud, name: str, tags: dict[str, str]) -> None:
     """Create a bucket in the cloud's region, tagged; where tagging fails it is not left behind."""
-    tagged: Any = {"Tags": tag_list(tags)}
+    options: Any = {"Tags": tag_list(tags)}
     # The oldest region is named by saying nothing; S3 refuses its name.
-    where: Any = {} if cloud.region == "us-east-1" else {"LocationConstraint": cloud.region}
+    if cloud.region != "us-east-1":
+        options["LocationConstraint"] = cloud.region
     # Tagged by the creating call on AWS; not every S3 heeds these tags, so they are put once more.
-    cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration={**where, **tagged})
+    cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration=options)
     try:
         cloud.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list(tags)})
     except ClientError:
