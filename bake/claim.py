@@ -87,7 +87,7 @@ def verdict_of_another(kitchen: Kitchen, image: Image) -> Image | None:
             )
         return None if _looked_after(kitchen, now.run) else (None,)
 
-    with kitchen.progress.phase(f"learn who verifies {image.id}"):
+    with kitchen.progress.phase(f"wait for the verdict on {image.id}, if another run is after it"):
         (verdict,) = wait_for(f"{image.id}: being verified by another run", look, kitchen.patience)
     if verdict is None:
         kitchen.cloud.ec2.create_tags(Resources=[image.id], Tags=tag_list({RUN: kitchen.run.id}))
