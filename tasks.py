@@ -23,7 +23,9 @@ from invoke.context import Context
 from invoke.tasks import Task, task
 from rich.console import Console, Group
 
+from aws import tasks as aws_tasks
 from aws.errors import AwsError
+from bake import image_tasks
 from bake import tasks as bake_tasks
 from bake.errors import BakeError
 from fleet import tasks as fleet_tasks
@@ -68,10 +70,15 @@ class Shown:
 
 
 def at_the_desk(
-    room_task: Any, *, cloud: bool, then: Callable[[Any, str], Any] = lambda outcome, _: outcome
+    room_task: Any,
+    *,
+    cloud: bool,
+    plans_alone: bool = False,
+    then: Callable[[Any, str], Any] = lambda outcome, _: outcome,
 ) -> Task[Any]:
     """A room's task as people call it: with --json, with --cloud where it talks to one, with exit codes.
 
+    With `plans_alone`, its --dry-run starts no cloud; the task hears in `cloud_answers` whether it may ask.
     `then` may go on from the task's outcome, on the cloud that was chosen.
     """
     body = room_task.body
@@ -81,9 +88,11 @@ def at_the_desk(
         as_json = kwargs.pop("json", False)
         where = kwargs.pop("cloud", "") or context.config.get("cloud", "local")
         install = kwargs.pop("install", True) if cloud else True
-        touching_nothing = kwargs.get("dry_run", False)
+        planning = plans_alone and kwargs.get("dry_run", False)
         with _errors(), ExitStack() as stack:
-            if cloud and not touching_nothing:
+            answers = not planning or _answers(where)
+            context.config.update({"cloud_answers": answers})
+            if cloud and answers:
                 stack.enter_context(the_cloud(where, install=install))
             outcome = then(body(context, *args, **kwargs), where)
             _show(outcome, as_json=as_json)
@@ -95,7 +104,10 @@ def at_the_desk(
     if cloud:
         texts["install"] = "install missing Debian packages; --no-install names them and stops"
         texts["cloud"] = "`local` (default; machines on this computer) or `aws`; $INVOKE_CLOUD sets it"
-    return Task(call, name=room_task.name, help={**room_task.help, **texts}, auto_shortflags=False)
+    default = bool(room_task.is_default)
+    return Task(
+        call, name=room_task.name, default=default, help={**room_task.help, **texts}, auto_shortflags=False
+    )
 
 
 def _signature(body: Callable[..., Any], *, cloud: bool) -> inspect.Signature:
@@ -130,6 +142,11 @@ def the_cloud(name: str, *, install: bool = True) -> Iterator[None]:
         os.environ.pop(other, None)
     with control.notices(site, _note):
         yield
+
+
+def _answers(cloud: str) -> bool:
+    """Whether a cloud can be asked without starting it; AWS itself is asked for credentials later."""
+    return cloud != "local" or bool(control.status(site_from_environment())["running"])
 
 
 @contextmanager
@@ -216,9 +233,13 @@ def test(context: Context, unit: bool = False) -> None:
 
 def _namespace() -> Collection:
     root = Collection(setup, check, test)
-    root.add_task(at_the_desk(bake_tasks.bake, cloud=True, then=demonstrate))
-    for one in (bake_tasks.verify, bake_tasks.images):
+    root.add_task(at_the_desk(bake_tasks.bake, cloud=True, plans_alone=True, then=demonstrate))
+    for one in (bake_tasks.verify, aws_tasks.sweep):
         root.add_task(at_the_desk(one, cloud=True))
+    images = Collection("images")
+    for one in image_tasks.TASKS:
+        images.add_task(at_the_desk(one, cloud=True))
+    root.add_collection(images)
     root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
     local = Collection("local")
     for one in local_tasks.TASKS:

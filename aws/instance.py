@@ -38,6 +38,9 @@ class Launch:
     group_ids: tuple[str, ...] = ()
     user_data: str = ""
     profile: str = ""
+    root_device: str = ""
+    root_gib: int = 0
+    """The root volume's size where it is to differ from the image's; needs `root_device`."""
     ends_on_shutdown: bool = True
 
 
@@ -61,6 +64,9 @@ def launch(cloud: Cloud, wanted: Launch, count: int = 1) -> tuple[str, ...]:
         options["UserData"] = wanted.user_data
     if wanted.profile:
         options["IamInstanceProfile"] = {"Name": wanted.profile}
+    if wanted.root_gib:
+        volume = {"VolumeSize": wanted.root_gib, "DeleteOnTermination": True}
+        options["BlockDeviceMappings"] = [{"DeviceName": wanted.root_device, "Ebs": volume}]
     token = secrets.token_hex(16)
 
     def ask() -> Any:
@@ -121,6 +127,17 @@ def stop(cloud: Cloud, instance_id: str, patience: Patience = STOPPED, clock: Cl
         return True if state == "stopped" else None
 
     wait_for(f"{instance_id}: becoming `stopped`", look, patience, clock)
+
+
+def start(cloud: Cloud, instance_id: str) -> Instance:
+    """Start a stopped instance and wait until it runs; its address may be another one."""
+    cloud.ec2.start_instances(InstanceIds=[instance_id])
+
+    def look() -> bool | None:
+        return True if describe(cloud, [instance_id])[0]["State"]["Name"] != "stopped" else None
+
+    wait_for(f"{instance_id}: leaving `stopped`", look, RUNNING)
+    return wait_running(cloud, [instance_id])[0]
 
 
 @contextmanager

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import re
 import secrets
-import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from aws.desk import process_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RUN = "amibake:run"
+BEGAN = "amibake:began"
 EXPIRES = "amibake:expires"
+PREFIX = "amibake-"
+
 _LIFETIME = timedelta(hours=3)
+_FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -23,22 +26,44 @@ class Run:
     """One run of a command, and until when what it made temporarily may live.
 
     The id names the desk and the process, so that a later sweep on the same desk can tell a run that
-    is still alive from one that was killed.
+    is still alive from one that was killed. See `aws.desk`.
     """
 
-    id: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
+    id: str = field(default_factory=lambda: f"{process_id()}-{secrets.token_hex(2)}")
     expires: datetime = field(default_factory=lambda: datetime.now(UTC) + _LIFETIME)
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def name(self) -> str:
-        """A name for a temporary thing of this run; AWS takes it everywhere, for a bucket too."""
-        plain = re.sub(r"[^a-z0-9]+", "-", self.id.lower())
-        # The end of an id is what tells runs of one desk apart.
-        return "amibake-" + plain[-52:].strip("-")
+        """The beginning of every name of this run's things; AWS takes it everywhere."""
+        return f"{PREFIX}{self.id}"
+
+    def new_name(self) -> str:
+        """A name for one temporary thing: a run may need several of a kind at once."""
+        return f"{self.name}-{secrets.token_hex(2)}"
 
     def tags(self, **more: str) -> dict[str, str]:
         """The tags of a temporary thing."""
-        return {RUN: self.id, EXPIRES: self.expires.strftime("%Y-%m-%dT%H:%M:%SZ"), "Name": self.name, **more}
+        return {
+            RUN: self.id,
+            BEGAN: moment(self.began),
+            EXPIRES: moment(self.expires),
+            "Name": self.name,
+            **more,
+        }
+
+
+def moment(at: datetime) -> str:
+    """A time as tags hold it."""
+    return at.astimezone(UTC).strftime(_FORM)
+
+
+def parsed(text: str) -> datetime | None:
+    """A time from a tag; None when the tag is missing or was written by somebody else."""
+    try:
+        return datetime.strptime(text, _FORM).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def tag_list(tags: Mapping[str, str]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from aws.place import Place
     from aws.session import Cloud
 
+_log = logging.getLogger(__name__)
+
 _EC2_MAY_ASSUME = json.dumps(
     {
         "Version": "2012-10-17",
@@ -31,22 +34,32 @@ _EC2_MAY_ASSUME = json.dumps(
 @contextmanager
 def key_pair(cloud: Cloud, run: Run, key: SshKey) -> Iterator[str]:
     """The key, known to EC2 under a name."""
+    name = run.new_name()
     cloud.ec2.import_key_pair(
-        KeyName=run.name,
+        KeyName=name,
         PublicKeyMaterial=key.public.encode(),
         TagSpecifications=specification(run.tags(), "key-pair"),
     )
     try:
-        yield run.name
+        yield name
     finally:
-        end(f"key pair {run.name}", lambda: cloud.ec2.delete_key_pair(KeyName=run.name))
+        end(f"key pair {name}", lambda: cloud.ec2.delete_key_pair(KeyName=name))
 
 
 @contextmanager
 def security_group(cloud: Cloud, run: Run, place: Place, ports: Sequence[int]) -> Iterator[str]:
     """A group that lets only the caller's address reach these ports. Yields its id."""
+    group = create_group(cloud, run, place, ports)
+    try:
+        yield group
+    finally:
+        end_group(cloud, group)
+
+
+def create_group(cloud: Cloud, run: Run, place: Place, ports: Sequence[int]) -> str:
+    """Create such a group and return its id; where it cannot be opened it is not left behind."""
     group = cloud.ec2.create_security_group(
-        GroupName=run.name,
+        GroupName=run.new_name(),
         Description="temporary, only for the address that made it",
         VpcId=place.vpc_id,
         TagSpecifications=specification(run.tags(), "security-group"),
@@ -59,21 +72,26 @@ def security_group(cloud: Cloud, run: Run, place: Place, ports: Sequence[int]) -
             ),
             {"InvalidGroup.NotFound"},
         )
-        yield group
-    finally:
-        # An instance that is still shutting down holds on to its group for a while.
-        end(
-            f"security group {group}",
-            lambda: settled(
-                group, lambda: cloud.ec2.delete_security_group(GroupId=group), {"DependencyViolation"}
-            ),
-        )
+    except BaseException:
+        end_group(cloud, group)
+        raise
+    return group
+
+
+def end_group(cloud: Cloud, group: str) -> None:
+    """Delete a group at the end of its time; where that fails it is told, and left to a sweep."""
+    end(f"security group {group}", lambda: delete_group(cloud, group))
+
+
+def delete_group(cloud: Cloud, group: str) -> None:
+    """Delete a group, as soon as the last instance that is shutting down lets go of it."""
+    settled(group, lambda: cloud.ec2.delete_security_group(GroupId=group), {"DependencyViolation"})
 
 
 @contextmanager
 def bucket(cloud: Cloud, run: Run) -> Iterator[str]:
     """An empty bucket. Yields its name; what is in it at the end goes with it."""
-    name = run.name.lower()
+    name = run.new_name()
     create_bucket(cloud, name, run.tags())
     try:
         yield name
@@ -83,9 +101,12 @@ def bucket(cloud: Cloud, run: Run) -> Iterator[str]:
 
 def create_bucket(cloud: Cloud, name: str, tags: dict[str, str]) -> None:
     """Create a bucket in the cloud's region, tagged; where tagging fails it is not left behind."""
-    where: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": cloud.region}}
+    options: Any = {"Tags": tag_list(tags)}
     # The oldest region is named by saying nothing; S3 refuses its name.
-    cloud.s3.create_bucket(Bucket=name, **({} if cloud.region == "us-east-1" else where))
+    if cloud.region != "us-east-1":
+        options["LocationConstraint"] = cloud.region
+    # Tagged by the creating call on AWS; not every S3 heeds these tags, so they are put once more.
+    cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration=options)
     try:
         cloud.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tag_list(tags)})
     except ClientError:
@@ -105,7 +126,7 @@ def delete_bucket(cloud: Cloud, name: str) -> None:
 @contextmanager
 def instance_profile(cloud: Cloud, run: Run, policy: dict[str, Any]) -> Iterator[str]:
     """An instance profile whose role may do what the policy says. Yields its name."""
-    name = run.name
+    name = run.new_name()
     try:
         create_profile(cloud, name, run.tags(), policy)
         yield name
@@ -125,7 +146,7 @@ def create_profile(cloud: Cloud, name: str, tags: dict[str, str], policy: dict[s
 def delete_profile(cloud: Cloud, name: str) -> None:
     """Delete an instance profile and its role, however much of them exists."""
     steps: tuple[Callable[[], Any], ...] = (
-        lambda: _empty_profile(cloud, name),
+        lambda: cloud.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name),
         lambda: cloud.iam.delete_instance_profile(InstanceProfileName=name),
         lambda: cloud.iam.delete_role_policy(RoleName=name, PolicyName="amibake"),
         lambda: cloud.iam.delete_role(RoleName=name),
@@ -135,11 +156,6 @@ def delete_profile(cloud: Cloud, name: str) -> None:
             step()
         except cloud.iam.exceptions.NoSuchEntityException:
             continue
-
-
-def _empty_profile(cloud: Cloud, name: str) -> None:
-    for role in cloud.iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
-        cloud.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
 
 
 def node_policy(bucket: str = "") -> dict[str, Any]:
@@ -167,4 +183,3 @@ def _from(caller: str, ports: Sequence[int]) -> list[Any]:
         {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": caller}]}
         for port in ports
     ]
-

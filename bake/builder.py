@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from aws import temporary
-from aws.instance import Launch, console_tail, launched, wait_running
+from aws.instance import Instance, Launch, console_tail, describe, launch, start, terminate, wait_running
 from aws.keys import SshKey
-from bake.errors import CloudInitFailed, SshUnreachable
+from aws.ownership import EXPIRES, RUN, moment, tag_list
+from bake.access import Access
+from bake.errors import CloudInitFailed, Outrun, SshUnreachable
+from bake.image import FINGERPRINT
 from bake.ssh import Login, wait_for_ssh
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from bake.kitchen import Kitchen
     from bake.machine import Machine
     from bake.progress import Progress
+    from bake.spec import Spec
 
 LIMIT_SECONDS = 2 * 3600
 SSH_BUDGET_SECONDS = 300
@@ -27,10 +32,46 @@ SSH_BUDGET_SECONDS = 300
 
 @dataclass(frozen=True)
 class Builder:
-    """A running builder and the way in."""
+    """A running builder and the ways in."""
 
+    kitchen: Kitchen
     instance_id: str
-    machine: Machine
+    group_id: str
+    login: Login
+    key: SshKey
+
+    @contextmanager
+    def reached(self) -> Iterator[Machine]:
+        """A login as soon as there is one, and the machine settled.
+
+        When there is none, the console's last lines come with the error.
+        """
+        cloud, progress = self.kitchen.cloud, self.kitchen.progress
+        with ExitStack() as stack:
+            with progress.phase(f"reach {self.instance_id} over SSH"):
+                machine = stack.enter_context(_logged_in(cloud, self.instance_id, self.login))
+                settle(machine, progress)
+            yield machine
+
+    @property
+    def access(self) -> Access:
+        """Where a person's way in is kept."""
+        return Access(self.kitchen.shelf.builder(self.instance_id))
+
+    def keep(self) -> None:
+        """Leave the builder to a person, and say how to log in: a sweep takes it once it has expired."""
+        until = datetime.now(UTC) + timedelta(seconds=LIMIT_SECONDS)
+        ec2 = self.kitchen.cloud.ec2
+        kept = {RUN: f"kept-{self.instance_id}", EXPIRES: moment(until)}
+        ec2.create_tags(Resources=[self.instance_id, self.group_id], Tags=tag_list(kept))
+        # It bakes no more: nobody shall wait for its image.
+        ec2.delete_tags(Resources=[self.instance_id], Tags=[{"Key": FINGERPRINT}])
+        line = self.access.write(self.login, self.key)
+        self.kitchen.progress.note(f"{self.instance_id} is kept until {until:%H:%M} UTC; log in with:")
+        self.kitchen.progress.note(line)
+        self.kitchen.progress.note(
+            f"end it with: aws ec2 terminate-instances --instance-ids {self.instance_id}"
+        )
 
 
 def user_data(host_key: SshKey, limit_seconds: int) -> str:
@@ -49,33 +90,75 @@ def user_data(host_key: SshKey, limit_seconds: int) -> str:
 
 
 @contextmanager
-def builder(kitchen: Kitchen, base: Image, instance_type: str) -> Iterator[Builder]:
-    """A machine from the base image, logged in to and settled; gone when the block ends, however it ends."""
-    cloud, run, progress = kitchen.cloud, kitchen.run, kitchen.progress
+def builder(kitchen: Kitchen, base: Image, spec: Spec, fingerprint: str) -> Iterator[Builder]:
+    """A machine from the base image that claims a fingerprint, running.
+
+    Gone when the block ends, however it ends, unless it is to be kept.
+    """
+    cloud, run = kitchen.cloud, kitchen.run
     key, host_key = SshKey.generate(), SshKey.generate()
-    with ExitStack() as stack:
-        with progress.phase(f"launch a builder from {base.id} ({base.name})"):
+    with temporary.key_pair(cloud, run, key) as key_name, ExitStack() as stack:
+        with kitchen.progress.phase(f"launch a builder from {base.id} ({base.name})"):
+            group = temporary.create_group(cloud, run, kitchen.place, [22])
+            stack.callback(temporary.end_group, cloud, group)
             wanted = Launch(
                 image_id=base.id,
-                instance_type=instance_type,
+                instance_type=spec.instance_type,
                 subnet_id=kitchen.place.subnet_id,
-                tags=run.tags(),
-                key_name=stack.enter_context(temporary.key_pair(cloud, run, key)),
-                group_ids=(stack.enter_context(temporary.security_group(cloud, run, kitchen.place, [22])),),
+                tags=run.tags(**{FINGERPRINT: fingerprint}),
+                key_name=key_name,
+                group_ids=(group,),
                 user_data=user_data(host_key, LIMIT_SECONDS),
+                root_device=base.root_device,
+                root_gib=max(spec.root_volume_gib, base.size_bytes // 2**30),
             )
-            (instance_id,) = stack.enter_context(launched(cloud, wanted))
+            (instance_id,) = launch(cloud, wanted)
+            stack.callback(terminate, cloud, [instance_id])
             (instance,) = wait_running(cloud, [instance_id])
-        with progress.phase(f"reach {instance.id} over SSH"):
-            login = Login(instance.address, base.login, pkey=key.private, host_key=host_key.public)
-            machine = stack.enter_context(_reached(cloud, instance.id, login))
-            settle(machine, progress)
-        yield Builder(instance_id, machine)
+        made = Builder(kitchen, instance_id, group, _login(instance, base, key, host_key), key)
+        with _attended(made, stack):
+            yield made
 
 
 @contextmanager
-def _reached(cloud: Cloud, instance_id: str, login: Login) -> Iterator[Machine]:
-    """A login as soon as there is one; when there is none, the console's last lines come with the error."""
+def _attended(made: Builder, stack: ExitStack) -> Iterator[None]:
+    """Decide at the end of the block whether the builder goes with `stack`, or stays for a person."""
+    care, progress = made.kitchen.care, made.kitchen.progress
+    try:
+        yield
+    except Outrun:
+        raise
+    except Exception as why:
+        if care.keeps(progress, why):
+            stack.pop_all()
+            made.keep()
+        else:
+            made.access.remove()
+        raise
+    if care.keeps(progress, None):
+        _revived(made).keep()
+        stack.pop_all()
+    else:
+        made.access.remove()
+
+
+def _revived(made: Builder) -> Builder:
+    """A builder that was stopped and cleaned, up again: its first boot over anew lets the same key in."""
+    cloud = made.kitchen.cloud
+    if describe(cloud, [made.instance_id])[0]["State"]["Name"] != "stopped":
+        return made
+    again = start(cloud, made.instance_id)
+    risen = replace(made, login=replace(made.login, address=again.address))
+    with risen.reached():
+        return risen
+
+
+def _login(instance: Instance, base: Image, key: SshKey, host_key: SshKey) -> Login:
+    return Login(instance.address, base.login, pkey=key.private, host_key=host_key.public)
+
+
+@contextmanager
+def _logged_in(cloud: Cloud, instance_id: str, login: Login) -> Iterator[Machine]:
     try:
         with wait_for_ssh(login, SSH_BUDGET_SECONDS) as machine:
             yield machine

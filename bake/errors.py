@@ -13,6 +13,14 @@ BakeError
 ├── ImageNotFound        no such image of ours
 ├── ImageFailed          AWS could not make the image
 ├── NotVerified          a fresh boot of the image did not pass its tests
+├── ImageAmbiguous       a name that means two images at once
+├── ImageNameTaken       the account has another image of that name
+├── ImageInUse           an image that somebody still needs was to go
+├── NoManifest           this desk does not have an image's manifest
+├── NothingToResume      no image of this content is under way
+├── Outrun               another run makes the same image, and was first
+├── NoTerminal           a question would have to be asked, and nobody can answer
+├── NoSuchStep           no step of the plan is the one to pause before
 └── MachineError
     ├── SshUnreachable   no login within the budget
     ├── HostKeyMismatch  somebody else answered
@@ -22,7 +30,11 @@ BakeError
 
 from __future__ import annotations
 
+import re
+
 TAIL_LINES = 12
+_NO_SPACE = re.compile(r"no space left on device|ENOSPC|not enough free space", re.IGNORECASE)
+_DISK_FULL = "the builder's disk is full: raise `root_volume_gib` in the spec, or install less"
 
 
 class BakeError(Exception):
@@ -53,7 +65,10 @@ class StepFailed(BakeError):
     """A step's act ended badly on the machine."""
 
     def __init__(self, step: str, exit_code: int, output: str, hint: str = "") -> None:
-        super().__init__(f"{step}: exit code {exit_code}\n{tail(output)}".rstrip(), hint)
+        full = _NO_SPACE.search(output) is not None
+        super().__init__(
+            f"{step}: exit code {exit_code}\n{tail(output)}".rstrip(), _DISK_FULL if full else hint
+        )
         self.step = step
         self.exit_code = exit_code
 
@@ -84,6 +99,38 @@ class ImageFailed(BakeError):
 
 class NotVerified(BakeError):
     """A fresh boot of the image did not pass its tests."""
+
+
+class ImageAmbiguous(BakeError):
+    """A name that means two images at once."""
+
+
+class ImageNameTaken(BakeError):
+    """The account has another image of that name."""
+
+
+class ImageInUse(BakeError):
+    """An image that somebody still needs was to go."""
+
+
+class NoManifest(BakeError):
+    """This desk does not have an image's manifest."""
+
+
+class NothingToResume(BakeError):
+    """No image of this content is under way."""
+
+
+class Outrun(BakeError):
+    """Another run makes the same image, and was first."""
+
+
+class NoTerminal(BakeError):
+    """A question would have to be asked, and nobody can answer."""
+
+
+class NoSuchStep(BakeError):
+    """No step of the plan is the one to pause before."""
 
 
 class MachineError(BakeError):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bake.errors import BakeError
+from bake.image import CANDIDATE
 
 if TYPE_CHECKING:
     from bake.converge import Report
@@ -31,7 +32,7 @@ def packages(machine: Machine) -> dict[str, str]:
 def manifest(
     spec: Spec,
     base: Image,
-    image: Image,
+    image_id: str,
     made_of: Fingerprint,
     report: Report,
     installed: dict[str, str],
@@ -39,15 +40,20 @@ def manifest(
 ) -> dict[str, Any]:
     """The manifest of a freshly bundled image; the test report is added once there is one."""
     return {
-        "image_id": image.id,
+        "image_id": image_id,
         "name": spec.name,
         "spec": spec.path.name,
         "description": spec.description,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "state": image.state,
+        "state": CANDIDATE,
         "architecture": spec.architecture,
         "base": {"image_id": base.id, "name": base.name},
         "fingerprint": made_of.digest,
+        "settings": {
+            "instance_type": spec.instance_type,
+            "root_volume_gib": spec.root_volume_gib,
+            **{f"vars.{name}": value for name, value in spec.variables},
+        },
         "inputs": dict(made_of.inputs),
         "steps": [
             {"step": outcome.step, "changed": outcome.changed, "seconds": round(outcome.seconds, 2)}

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.status import Status
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Progress:
         self._console = console
         self._clock = clock
         self._timings: list[Timing] = []
+        self._spinner: Status | None = None
 
     @property
     def timings(self) -> tuple[Timing, ...]:
@@ -38,14 +40,17 @@ class Progress:
         status = self._console.status(title)
         if self._console.is_terminal:
             status.start()
+        outer, self._spinner = self._spinner, status
         try:
             yield
         except BaseException:
+            self._spinner = outer
             status.stop()
             self._console.print(
                 f"[red]✗[/] {title}  [dim]{self._clock() - started:.1f} s[/]", highlight=False, soft_wrap=True
             )
             raise
+        self._spinner = outer
         status.stop()
         seconds = self._clock() - started
         self._timings.append(Timing(title, seconds))
@@ -54,3 +59,15 @@ class Progress:
     def note(self, text: str) -> None:
         """Say something beside the phases."""
         self._console.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True, markup=True)
+
+    def ask(self, question: str) -> str:
+        """Ask the person at the terminal, the spinner resting; an answer that never comes is empty."""
+        if self._spinner:
+            self._spinner.stop()
+        try:
+            return self._console.input(f"[bold]{question}[/] ").strip()
+        except EOFError:
+            return ""
+        finally:
+            if self._spinner and self._console.is_terminal:
+                self._spinner.start()

@@ -27,6 +27,10 @@ class Shelf:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def builder(self, instance_id: str) -> Path:
+        """Where the way into a builder is kept, when it is."""
+        return self.root.parent / "builders" / instance_id
+
     def manifest(self, image_id: str) -> Path:
         """Where an image's manifest is, or will be."""
         return self.root / image_id / "manifest.json"

@@ -1,8 +1,10 @@
-"""`invoke bake`, `invoke verify`, `invoke images`: images, from the desk."""
+"""`invoke bake` and `invoke verify`: images made and proven, from the desk."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +14,15 @@ from invoke.tasks import task
 from rich.console import Console, Group
 from rich.table import Table
 
+from aws.duration import duration
+from aws.errors import NoAccess
 from aws.ownership import Run
+from aws.patience import Patience
 from aws.session import connect
 from bake import image as images_of
+from bake.care import Care
+from bake.errors import BakeError
+from bake.foresight import Foreseen, foresee
 from bake.kitchen import Kitchen
 from bake.progress import Progress, Timing
 from bake.shelf import Shelf
@@ -23,7 +31,6 @@ if TYPE_CHECKING:
     from bake.bakery import Layer
     from bake.image import Image
     from bake.report import TestReport
-    from bake.spec import Spec
 
 DEFAULT_SPEC = "bake/resizer.toml"
 
@@ -72,21 +79,16 @@ class BakeDone:
 class Planned:
     """What a bake would do."""
 
-    specs: tuple[tuple[Spec, tuple[str, ...]], ...]
+    layers: tuple[Foreseen, ...]
     degraded: bool = False
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        return {"layers": [{"spec": spec.path.name, "steps": list(steps)} for spec, steps in self.specs]}
+        return {"layers": [layer.document() for layer in self.layers]}
 
     def __rich__(self) -> Group:
         """As people read it."""
-        lines = []
-        for spec, steps in self.specs:
-            base = spec.base.name if isinstance(spec.base, Path) else spec.base
-            lines.append(f"[bold]{spec.path.name}[/] on {base}: {len(steps)} steps")
-            lines += [f"  would ensure {step}" for step in steps]
-        return Group(*lines)
+        return Group(*(line for layer in self.layers for line in layer.lines()))
 
 
 @dataclass(frozen=True)
@@ -116,36 +118,6 @@ class Verified:
         return f"{self.image.id} is verified: {self.report.count('passed')} tests passed{boot}\n{self.path}"
 
 
-@dataclass(frozen=True)
-class Listed:
-    """Our images and who uses them."""
-
-    images: tuple[Image, ...]
-    users: dict[str, list[str]]
-    degraded: bool = False
-
-    def document(self) -> list[dict[str, Any]]:
-        """As JSON, oldest first."""
-        return [
-            {
-                "image_id": one.id, "name": one.name, "state": one.state, "fingerprint": one.fingerprint,
-                "base": one.base, "created": one.created, "size_bytes": one.size_bytes,
-                "in_use_by": self.users.get(one.id, []),
-            }
-            for one in self.images
-        ]  # fmt: skip
-
-    def __rich__(self) -> Table | str:
-        """As people read it."""
-        if not self.images:
-            return "no images yet; `invoke bake` makes one"
-        table = Table("image", "name", "state", "fingerprint", "base", "created", "in use by", box=None)
-        for one in self.images:
-            users = ", ".join(self.users.get(one.id, []))
-            table.add_row(one.id, one.name, one.state, one.fingerprint[:8], one.base, one.created[:19], users)
-        return table
-
-
 def timing_table(timings: Sequence[Timing]) -> Table:
     """Phases and their seconds, with the sum."""
     table = Table("phase", "seconds", box=None)
@@ -160,34 +132,55 @@ def timing_table(timings: Sequence[Timing]) -> Table:
     help={
         "spec": f"image spec, a TOML file (default {DEFAULT_SPEC})",
         "force": "bake the top layer even when nothing has changed; never those below",
-        "dry-run": "print the plan, touching nothing",
+        "resume": "join the image that an earlier run left on its way; an error when there is none",
+        "dry-run": "print the plan and what would be reused, changing nothing",
         "subnet": "where temporary machines go (default: the default VPC's first subnet)",
+        "wait-budget": "how long to wait for an image to become available, such as 30m or 6h (default 2h)",
+        "wait-delay": "how long to wait between two looks at it, such as 15s (default 1s)",
+        "on-error": "what becomes of the builder then: cleanup, keep or ask (default cleanup)",
+        "keep-builder": "keep the builder however the bake ends, and print the line that logs in",
+        "pause-before": "wait for Enter before a step: its number in the plan, or a part of its description",
     }
 )
 def bake(
-    _: Context, spec: str = DEFAULT_SPEC, force: bool = False, dry_run: bool = False, subnet: str = ""
+    context: Context,
+    spec: str = DEFAULT_SPEC,
+    force: bool = False,
+    resume: bool = False,
+    dry_run: bool = False,
+    subnet: str = "",
+    wait_budget: str = "2h",
+    wait_delay: str = "1s",
+    on_error: str = "cleanup",
+    keep_builder: bool = False,
+    pause_before: str = "",
 ) -> Any:
     """Bake a machine image from a spec: launch a builder, converge it, clean it, bundle it, prove it.
 
-    Layers that exist with the same fingerprint and are verified are reused.
+    Layers that exist with the same fingerprint and are verified are reused. An image of the same
+    fingerprint that another run is making is joined.
     """
+    if force and resume:
+        raise BakeError("--force and --resume contradict each other", "give one of them")
     if dry_run:
-        return planned(Path(spec))
+        return planned(Path(spec), force=force, answers=bool(context.config.get("cloud_answers", True)))
     from bake import bakery
 
-    kitchen = _kitchen(subnet)
-    layers = bakery.bake(kitchen, Path(spec), force=force)
-    top = layers[-1]
-    shown = replace(top, image=images_of.find(kitchen.cloud, top.image.id))
-    return BakeDone((*layers[:-1], shown), kitchen.progress.timings, kitchen.shelf.manifest(top.image.id))
+    patience = Patience(duration(wait_delay).total_seconds(), duration(wait_budget).total_seconds())
+    care = Care.wanted(on_error, pause_before, keep_builder=keep_builder, terminal=sys.stdin.isatty())
+    kitchen = replace(_kitchen(subnet), patience=patience, care=care)
+    layers = bakery.bake(kitchen, Path(spec), force=force, resume=resume)
+    top = layers[-1].image
+    return BakeDone(layers, kitchen.progress.timings, kitchen.shelf.manifest(top.id))
 
 
-def planned(path: Path) -> Planned:
-    """What a bake of a spec would do; reads files, dials nothing."""
-    from bake.plan import plan
-    from bake.spec import layers
-
-    return Planned(tuple((spec, tuple(step.describe() for step in plan(spec))) for spec in layers(path)))
+def planned(path: Path, *, force: bool, answers: bool) -> Planned:
+    """What a bake of a spec would do; asks the cloud only when it answers already."""
+    cloud = None
+    if answers:
+        with suppress(NoAccess):
+            cloud = connect()
+    return Planned(foresee(path, cloud, Shelf.of_user(), force=force))
 
 
 @task(
@@ -207,13 +200,6 @@ def verify(_: Context, image: str = "", spec: str = DEFAULT_SPEC, subnet: str = 
     found = images_of.find(kitchen.cloud, image) if image else images_of.newest(kitchen.cloud, wanted.name)
     report = verification.verify(kitchen, found, wanted.instance_type, wanted.verify)
     return Verified(found, report, kitchen.shelf.folder(found.id) / "report.json")
-
-
-@task
-def images(_: Context) -> Listed:
-    """List the images this toolkit made, oldest first, and who uses them."""
-    cloud = connect()
-    return Listed(images_of.ours(cloud), images_of.in_use_by(cloud))
 
 
 def _kitchen(subnet: str) -> Kitchen:
