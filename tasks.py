@@ -22,6 +22,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task, task
 from rich.console import Console, Group
+from rich.markup import escape
 
 from aws.errors import AwsError
 from bake import tasks as bake_tasks
@@ -180,7 +181,7 @@ def _show(outcome: object, *, as_json: bool) -> None:
 
 
 def _note(text: str) -> None:
-    _stderr.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True)
+    _stderr.print(f"  [dim]{escape(text)}[/]", highlight=False, soft_wrap=True)
 
 
 @task(help={"install": "install what is missing (--no-install prints the command and stops)"})
