@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 from invoke.tasks import task
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.table import Table
 
 from aws.ownership import Run
@@ -85,7 +86,7 @@ class Planned:
         for spec, steps in self.specs:
             base = spec.base.name if isinstance(spec.base, Path) else spec.base
             lines.append(f"[bold]{spec.path.name}[/] on {base}: {len(steps)} steps")
-            lines += [f"  would ensure {step}" for step in steps]
+            lines += [f"  would ensure {escape(step)}" for step in steps]
         return Group(*lines)
 
 
@@ -151,7 +152,7 @@ def timing_table(timings: Sequence[Timing]) -> Table:
     table = Table("phase", "seconds", box=None)
     table.columns[1].justify = "right"
     for timing in timings:
-        table.add_row(timing.phase, f"{timing.seconds:.1f}")
+        table.add_row(escape(timing.phase), f"{timing.seconds:.1f}")
     table.add_row("[bold]in all[/]", f"[bold]{sum(timing.seconds for timing in timings):.1f}[/]")
     return table
 
