@@ -167,4 +167,3 @@ def _from(caller: str, ports: Sequence[int]) -> list[Any]:
         {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": caller}]}
         for port in ports
     ]
-
