@@ -145,7 +145,9 @@ def _said(act: Callable[[Progress], None]) -> str:
 
 
 def test_a_recoverable_error_of_cloud_init_is_a_warning() -> None:
-    said = _said(lambda progress: builder.settle(OneAnswer(Result(2, "status: done\nerrors: [/etc/x]")), progress))
+    said = _said(
+        lambda progress: builder.settle(OneAnswer(Result(2, "status: done\nerrors: [/etc/x]")), progress)
+    )
     assert "recoverable error" in said
     assert "[/etc/x]" in said
 
@@ -211,11 +213,18 @@ def test_a_report_counts_an_error_as_a_failure_and_the_slowest_boot(tmp_path: Pa
     assert report.failed[0].message == "assert 1 == 2"
     assert report.boot_seconds == 9.25
     kept = json.loads(report.write(tmp_path / "report.json").read_text())
-    assert kept["cases"][0] == {"name": "test_ssh::test_login[ssh://a]", "outcome": "passed", "seconds": 1.5, "message": ""}
+    assert kept["cases"][0] == {
+        "name": "test_ssh::test_login[ssh://a]",
+        "outcome": "passed",
+        "seconds": 1.5,
+        "message": "",
+    }
 
 
 @pytest.mark.parametrize("content", [None, "", "<testsuites>"])
-def test_a_suite_that_left_no_report_is_an_error_that_names_its_log(tmp_path: Path, content: str | None) -> None:
+def test_a_suite_that_left_no_report_is_an_error_that_names_its_log(
+    tmp_path: Path, content: str | None
+) -> None:
     path = tmp_path / "report.xml"
     if content is not None:
         path.write_text(content)
@@ -252,7 +261,8 @@ def test_the_suite_is_told_nodes_key_and_bucket(fresh: Trial, tmp_path: Path) ->
     argv = verification.suite_argv(fresh, [Path("/t/image")], tmp_path / "report.xml")
     assert "--hosts=ssh://admin@10.0.0.1,ssh://admin@10.0.0.2" in argv
     assert f"--ssh-identity-file={tmp_path / 'key'}" in argv
-    assert "--bucket=a-bucket" in argv
+    told = verification.suite_environment(fresh)
+    assert told == {"AMIBAKE_LAUNCH_KEY": f"{tmp_path / 'key'}.pub", "AMIBAKE_BUCKET": "a-bucket"}
     assert f"--junitxml={tmp_path / 'report.xml'}" in argv
     assert "/t/image" in argv
 

@@ -6,15 +6,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moto_fixture import FakeClock, refusal
 
 from aws.errors import OutOfPatience
 from aws.patience import Patience
 from bake import image as images
 from bake.errors import BaseNotFound, ImageFailed, ImageNotFound
-from moto_fixture import FakeClock, refusal
 
 
-def described(image_id: str, *, created: str = "2026-01-01", aws: str = "available", **tags: str) -> dict[str, Any]:
+def described(
+    image_id: str, *, created: str = "2026-01-01", aws: str = "available", **tags: str
+) -> dict[str, Any]:
     named = {"image": images.NAME, "state": images.STATE, "fingerprint": images.FINGERPRINT}
     return {
         "ImageId": image_id,
@@ -137,7 +139,7 @@ def test_an_image_that_is_too_new_to_be_found_is_waited_for(clock: FakeClock) ->
 @pytest.mark.parametrize("state", ["failed", "error", "invalid", "deregistered"])
 def test_an_image_that_aws_gives_up_is_told_with_the_reason(clock: FakeClock, state: str) -> None:
     one = described("ami-1", aws=state) | {"StateReason": {"Message": "Client.InternalError: disk"}}
-    with pytest.raises(ImageFailed, match="ami-1 could not be made: Client.InternalError: disk"):
+    with pytest.raises(ImageFailed, match=r"ami-1 could not be made: Client\.InternalError: disk"):
         images.wait_available(_cloud(one), "ami-1", clock=clock)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cloud_fixture import environment, leftovers
 from rich.console import Console
 
 import tasks
@@ -22,7 +23,6 @@ from bake.errors import BakeError, BaseNotFound, NotConverged, SshUnreachable, S
 from bake.kitchen import Kitchen
 from bake.progress import Progress
 from bake.shelf import Shelf
-from cloud_fixture import environment, leftovers
 
 if TYPE_CHECKING:
     from cloud_fixture import Desk
@@ -86,7 +86,12 @@ def test_a_bake_that_is_told_to_end_leaves_nothing(desk: Desk, write: Write, tmp
         state = {"AMIBAKE_STATE": str(tmp_path), "PYTHONPATH": str(root)}
         argv = [sys.executable, "-m", "invoke", "bake", "--spec", str(spec)]
         process = subprocess.Popen(
-            argv, cwd=root, env={**os.environ, **state}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            argv,
+            cwd=root,
+            env={**os.environ, **state},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
     try:
         wait_for("a builder", lambda: _builders(desk) or None, Patience(0.1, 30))

@@ -13,13 +13,13 @@ from invoke.config import Config
 from invoke.context import Context
 from invoke.program import Program
 from invoke.tasks import task
+from moto_fixture import refusal
 
 import tasks
 from aws.errors import OutOfPatience
 from bake.errors import BakeError, SpecError
 from fleet.errors import NotServing
 from localcloud.errors import DaemonTrouble
-from moto_fixture import refusal
 
 ROOT = Path(tasks.__file__).parent
 
@@ -157,7 +157,9 @@ def test_without_credentials_every_command_says_so_once(
     assert "no AWS credentials were found" in heard.err
 
 
-def test_a_dry_run_prints_the_plan_and_touches_no_cloud(nobody: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_prints_the_plan_and_touches_no_cloud(
+    nobody: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert invoke("bake", "--dry-run", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert [layer["spec"] for layer in shown["layers"]] == ["base.toml", "resizer.toml"]
