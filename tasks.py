@@ -22,6 +22,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task, task
 from rich.console import Console, Group
+from rich.markup import escape
 
 from aws import tasks as aws_tasks
 from aws.errors import AwsError
@@ -197,7 +198,7 @@ def _show(outcome: object, *, as_json: bool) -> None:
 
 
 def _note(text: str) -> None:
-    _stderr.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True)
+    _stderr.print(f"  [dim]{escape(text)}[/]", highlight=False, soft_wrap=True)
 
 
 @task(help={"install": "install what is missing (--no-install prints the command and stops)"})

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from bake import image as images
 from bake.errors import ImageNotFound
 from bake.fingerprint import Fingerprint, difference, fingerprint
@@ -44,11 +46,13 @@ class Foreseen:
     def lines(self) -> list[str]:
         """As people read it."""
         base = self.spec.base.name if isinstance(self.spec.base, Path) else self.spec.base
-        numbered = [f"  {number:>3}  would ensure {step}" for number, step in enumerate(self.steps, 1)]
+        numbered = [
+            f"  {number:>3}  would ensure {escape(step)}" for number, step in enumerate(self.steps, 1)
+        ]
         known = {None: "it is not known whether an image can be reused", False: "would be baked"}
         said = known.get(self.reuse, f"nothing has changed, {self.image_id} is reused")
         head = f"[bold]{self.spec.path.name}[/] on {base}: {said}; {len(self.steps)} steps"
-        return [head, *(f"       {reason}" for reason in self.why), *numbered]
+        return [head, *(f"       {escape(reason)}" for reason in self.why), *numbered]
 
 
 def foresee(path: Path, cloud: Cloud | None, shelf: Shelf, *, force: bool = False) -> tuple[Foreseen, ...]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 
@@ -36,6 +37,7 @@ class Progress:
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:
         """Time a block; a spinner where there is a terminal, one line when it is over."""
+        plain, title = title, escape(title)
         started = self._clock()
         status = self._console.status(title)
         if self._console.is_terminal:
@@ -53,12 +55,12 @@ class Progress:
         self._spinner = outer
         status.stop()
         seconds = self._clock() - started
-        self._timings.append(Timing(title, seconds))
+        self._timings.append(Timing(plain, seconds))
         self._console.print(f"[green]✓[/] {title}  [dim]{seconds:.1f} s[/]", highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Say something beside the phases."""
-        self._console.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True, markup=True)
+        self._console.print(f"  [dim]{escape(text)}[/]", highlight=False, soft_wrap=True, markup=True)
 
     def ask(self, question: str) -> str:
         """Ask the person at the terminal, the spinner resting; an answer that never comes is empty."""

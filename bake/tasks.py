@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 from invoke.tasks import task
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.table import Table
 
 from aws.duration import duration
@@ -123,7 +124,7 @@ def timing_table(timings: Sequence[Timing]) -> Table:
     table = Table("phase", "seconds", box=None)
     table.columns[1].justify = "right"
     for timing in timings:
-        table.add_row(timing.phase, f"{timing.seconds:.1f}")
+        table.add_row(escape(timing.phase), f"{timing.seconds:.1f}")
     table.add_row("[bold]in all[/]", f"[bold]{sum(timing.seconds for timing in timings):.1f}[/]")
     return table
 

@@ -1,4 +1,4 @@
-"""A local cloud of the tests' own, for every test that is marked `machines`; nothing of it outlives the session."""
+"""A local cloud of the tests' own, for all that are marked `machines`; nothing of it outlives the session."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def desk(site: Site) -> Iterator[Desk]:
+def desk(site: Site) -> Desk:
     """The tests' cloud, up, with a launch key known to it."""
     from aws.keys import SshKey
     from aws.session import connect
@@ -118,7 +118,7 @@ def desk(site: Site) -> Iterator[Desk]:
         cloud = connect()
     key = SshKey.generate()
     cloud.ec2.import_key_pair(KeyName=KEY_NAME, PublicKeyMaterial=key.public.encode())
-    yield Desk(site, cloud, key)
+    return Desk(site, cloud, key)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.stub import Stubber
+from moto_fixture import FakeClock, refusal
 
 from aws import place
 from aws.errors import AwsError, InstanceLost, NoAccess, NotThere, OutOfPatience
@@ -16,7 +17,6 @@ from aws.instance import Launch, console_tail, describe, launch, launched, stop,
 from aws.keys import SshKey
 from aws.patience import Patience
 from aws.session import connect
-from moto_fixture import FakeClock, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,8 +218,8 @@ def test_a_subnet_that_does_not_exist_is_named(mock_cloud: Cloud) -> None:
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No credentials, no region, no files of the user's."""
-    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION", "DEFAULT_REGION"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -233,14 +233,18 @@ def test_without_a_region_there_is_no_access(nobody: None) -> None:
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
-def test_without_credentials_there_is_no_access(nobody: None, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_without_credentials_there_is_no_access(
+    nobody: None, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv(name, "eu-central-1")
     with pytest.raises(NoAccess, match="no AWS credentials were found") as caught:
         connect()
     assert "aws configure" in caught.value.hint
 
 
-def test_credentials_that_aws_does_not_take_are_no_access(nobody: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_that_aws_does_not_take_are_no_access(
+    nobody: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = boto3.Session("made-up", "made-up", region_name="eu-central-1")
     sts = session.client("sts")
     monkeypatch.setattr(session, "client", lambda *_, **__: sts)
@@ -248,7 +252,7 @@ def test_credentials_that_aws_does_not_take_are_no_access(nobody: None, monkeypa
     monkeypatch.setattr(boto3, "Session", lambda **_: session)
     with Stubber(sts) as stubber:
         stubber.add_client_error("get_caller_identity", "InvalidClientTokenId")
-        with pytest.raises(NoAccess, match="does not take these credentials.*InvalidClientTokenId"):
+        with pytest.raises(NoAccess, match=r"does not take these credentials.*InvalidClientTokenId"):
             connect()
 
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError
+from moto_fixture import FakeClock
 
 from aws.errors import OutOfPatience
 from aws.ownership import EXPIRES, RUN, Run, specification, tag_list, tags_of
 from aws.patience import SETTLING, Patience, settled, wait_for
-from moto_fixture import FakeClock
 
 
 def test_what_is_seen_at_once_costs_no_time(clock: FakeClock) -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from cloud_fixture import leftovers
+from moto_fixture import FakeClock, refusal
 
 from aws import temporary
 from aws.keys import SshKey
 from aws.ownership import EXPIRES, RUN, Run
 from aws.place import Place
-from cloud_fixture import leftovers
-from moto_fixture import FakeClock, refusal
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -111,7 +111,9 @@ def test_what_is_made_halfway_is_not_left(
 def test_a_group_lets_in_only_the_caller_on_the_ports_asked_for(mock_cloud: Cloud) -> None:
     with _made(mock_cloud, "security group") as group:
         (found,) = mock_cloud.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-    let_in = {(one["FromPort"], one["ToPort"], one["IpRanges"][0]["CidrIp"]) for one in found["IpPermissions"]}
+    let_in = {
+        (one["FromPort"], one["ToPort"], one["IpRanges"][0]["CidrIp"]) for one in found["IpPermissions"]
+    }
     assert let_in == {(22, 22, "192.0.2.7/32"), (80, 80, "192.0.2.7/32")}
     assert {RUN, EXPIRES} <= {tag["Key"] for tag in found["Tags"]}
 
@@ -125,7 +127,9 @@ def test_what_is_in_a_bucket_goes_with_it(mock_cloud: Cloud) -> None:
     assert leftovers(mock_cloud) == []
 
 
-def test_a_role_that_is_gone_already_is_no_failure(mock_cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_role_that_is_gone_already_is_no_failure(
+    mock_cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
     with _made(mock_cloud, "profile") as name:
         temporary.delete_profile(mock_cloud, name)
     assert caplog.text == ""

@@ -14,10 +14,11 @@ from aws.patience import Patience, wait_for
 from bake.errors import MachineLost
 
 if TYPE_CHECKING:
+    from cloud_fixture import Desk
+
     from aws.instance import Instance
     from aws.session import Cloud
     from bake.machine import Machine
-    from cloud_fixture import Desk
 
 pytestmark = pytest.mark.machines
 
@@ -199,7 +200,8 @@ import urllib.request as web
 base = "http://169.254.169.254/latest/"
 def ask(method, path, **headers):
     return web.urlopen(web.Request(base + path, method=method, headers=headers), timeout=5).read().decode()
-token = {"X-aws-ec2-metadata-token": ask("PUT", "api/token", **{"X-aws-ec2-metadata-token-ttl-seconds": "60"})}
+life = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+token = {"X-aws-ec2-metadata-token": ask("PUT", "api/token", **life)}
 role = ask("GET", "meta-data/iam/security-credentials/", **token).strip()
 print(ask("GET", "meta-data/iam/security-credentials/" + role, **token))
 """

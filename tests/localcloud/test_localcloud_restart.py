@@ -6,13 +6,13 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
+from cloud_fixture import environment, traces
 
 from aws.instance import Launch, launch, wait_running
 from aws.patience import Patience
 from aws.place import find_place
 from aws.session import connect
 from bake import image as images
-from cloud_fixture import environment, traces
 from localcloud import control
 from localcloud.site import Site
 
