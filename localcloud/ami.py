@@ -52,6 +52,8 @@ class LocalSnapshot(Snapshot):  # type: ignore[misc]
         super().__init__(backend, record.id, volume, record.description, owner_id=record.owner)
         self.status = record.state
         self.start_time = datetime.fromisoformat(record.started)
+        self.create_volume_permission_userids = set(record.shared_users)
+        self.create_volume_permission_groups = set(record.shared_groups)
 
 
 def mirror(backend: Any, record: ImageRecord | SnapshotRecord) -> None:
@@ -60,6 +62,13 @@ def mirror(backend: Any, record: ImageRecord | SnapshotRecord) -> None:
         backend.amis[record.id] = LocalAmi(backend, record)
     else:
         backend.snapshots[record.id] = LocalSnapshot(backend, record)
+
+
+def shared(backend: Any, snapshot_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The users and groups with whom moto's own calls have shared a snapshot."""
+    snapshot = backend.snapshots[snapshot_id]
+    users, groups = snapshot.create_volume_permission_userids, snapshot.create_volume_permission_groups
+    return tuple(sorted(users)), tuple(sorted(groups))
 
 
 def unmirror(backend: Any, record_id: str) -> None:

@@ -96,12 +96,18 @@ class Catalog:
             _forget_all_but(self.backend(region), {*self.images, *self.snapshots})
 
     def save(self) -> None:
-        """Keep on disk what calls have changed of our images' and snapshots' tags."""
+        """Keep on disk what moto's own calls have changed: tags, and with whom snapshots are shared."""
+        from localcloud.ami import shared
+
         with self.lock:
-            records: list[ImageRecord | SnapshotRecord] = [*self.images.values(), *self.snapshots.values()]
-            for record in records:
-                if (tags := self.tags_of(record)) != record.tags:
-                    self.keep(replace(record, tags=tags))
+            for image in list(self.images.values()):
+                if (tags := self.tags_of(image)) != image.tags:
+                    self.keep(replace(image, tags=tags))
+            for snapshot in list(self.snapshots.values()):
+                users, groups = shared(self.backend(snapshot.region), snapshot.id)
+                now = replace(snapshot, tags=self.tags_of(snapshot), shared_users=users, shared_groups=groups)
+                if now != snapshot:
+                    self.keep(now)
 
     def keep(self, record: _Record, *, new: bool = False) -> _Record:
         """Keep a record as it is now; a new one brings its tags."""

@@ -44,6 +44,7 @@ HOOKED: dict[str, tuple[str, ...]] = {
     "moto.ec2.responses.amis:AmisResponse.enable_image": ("self",),
     "moto.ec2.responses.amis:AmisResponse.disable_image": ("self",),
     "moto.ec2.responses.elastic_block_store:ElasticBlockStore.create_snapshot": ("self",),
+    "moto.ec2.responses.elastic_block_store:ElasticBlockStore.create_snapshots": ("self",),
     "moto.ec2.responses.elastic_block_store:ElasticBlockStore.copy_snapshot": ("self",),
     "moto.ec2.responses.elastic_block_store:ElasticBlockStore.delete_snapshot": ("self",),
     "moto.ec2.responses.elastic_block_store:ElasticBlockStore.describe_snapshots": ("self",),

@@ -1,8 +1,7 @@
-"""Calls that make images and end them: CreateImage, RegisterImage, CopyImage, DeregisterImage."""
+"""Calls that make images and end them: CreateImage, RegisterImage, DeregisterImage."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +9,13 @@ from localcloud.blockdevices import BlockDevice, laid_over
 from localcloud.calls import Call, answer_instead
 from localcloud.capture import Capture
 from localcloud.catalog import Catalog, Machines, new_id
+from localcloud.image_requests import requested_image
 from localcloud.images import UNPROTECTED, ImageRecord, replace
-from localcloud.lookup import image_of_ours, image_to_use, snapshot_to_use
+from localcloud.lookup import image_of_ours, snapshot_to_use
 from localcloud.refusals import check_id, refuse_unless
 from localcloud.site import ACCOUNT
 from localcloud.snapshots import SnapshotRecord
 
-_NAME = re.compile(r"[a-zA-Z0-9()\[\] ./\-'@_]{3,128}")
 _UEFI = ("uefi", "uefi-preferred")
 
 
@@ -33,13 +32,13 @@ class ImageActions:
         answer_instead(
             self._catalog.lock,
             "moto.ec2.responses.amis:AmisResponse",
-            (self.create_image, self.register_image, self.copy_image, self.deregister_image),
+            (self.create_image, self.register_image, self.deregister_image),
         )
 
     def create_image(self, call: Call) -> dict[str, Any]:
         """Make an image of an instance's disk."""
         tags = call.tags("image", "snapshot")
-        image = self._new(call, tags["image"])
+        image = requested_image(self._catalog, call, tags["image"])
         instance = call.backend.get_instance(call.text("InstanceId"))
         refuse_unless(
             instance.state in ("running", "stopped"), "IncorrectState", f"{instance.id} is {instance.state}"
@@ -70,7 +69,7 @@ class ImageActions:
         tags = call.tags("image", "snapshot")
         root_device = call.text("RootDeviceName") or "/dev/sda1"
         image = replace(
-            self._new(call, tags["image"]),
+            requested_image(self._catalog, call, tags["image"]),
             architecture=call.text("Architecture") or "i386",
             boot_mode=call.text("BootMode"),
             imds_support=call.text("ImdsSupport"),
@@ -96,48 +95,6 @@ class ImageActions:
         )
         return {"ImageId": self._catalog.keep(image, new=True).id}
 
-    def copy_image(self, call: Call) -> dict[str, Any]:
-        """Make an image that stands on the same files as another one, of this region or of another."""
-        token = call.text("ClientToken")
-        source = self._source(call)
-        if token and (earlier := self._earlier(token, call, source)):
-            return {"ImageId": earlier.id}
-        refuse_unless(
-            not call.flag("Encrypted"), "Unsupported", "this local cloud keeps no encrypted snapshots"
-        )
-        tags = call.tags("image", "snapshot")
-        copied = self._catalog.tags_of(source) if call.flag("CopyImageTags") and source.own else {}
-        copied = {key: value for key, value in copied.items() if not key.startswith("aws:")}
-        asked = self._new(call, {**copied, **tags["image"]})
-        image = replace(
-            source,
-            id=asked.id,
-            name=asked.name,
-            owner=ACCOUNT,
-            created=asked.created,
-            description=call.text("Description")
-            or f"[Copied {source.id} from {source.region}] {source.description or source.name}",
-            state="pending",
-            region=call.region,
-            layers=(),
-            public=False,
-            launch_permissions=(),
-            source_instance="",
-            source_image=source.id,
-            source_region=source.region,
-            client_token=token,
-            deprecation="",
-            protection=UNPROTECTED,
-            protected_until="",
-            last_launched="",
-            tags=asked.tags,
-        )
-        devices = [self._copied(image, source, device, tags["snapshot"]) for device in source.devices]
-        snapshot = next(one.snapshot for one in devices if one.device == source.root_device)
-        self._catalog.keep(replace(image, block_devices=tuple(devices), snapshot=snapshot), new=True)
-        self._capture.finish_soon(image.id)
-        return {"ImageId": image.id}
-
     def deregister_image(self, call: Call) -> dict[str, Any]:
         """End an image; its snapshots stay unless the call has them deleted too."""
         catalog, image_id = self._catalog, call.text("ImageId")
@@ -158,36 +115,6 @@ class ImageActions:
         catalog.store.drop_unused_layers(self._machines.layers_in_use())
         catalog.store.drop_unused_disks()
         return {"Return": True, **({"DeleteSnapshotResults": results} if results else {})}
-
-    def _new(self, call: Call, tags: dict[str, str]) -> ImageRecord:
-        name = call.text("Name")
-        refuse_unless(
-            _NAME.fullmatch(name),
-            "InvalidAMIName.Malformed",
-            "AMI names must be between 3 and 128 characters long,"
-            " and may contain letters, numbers, and ()[] ./-'@_",
-        )
-        taken = [
-            image.id
-            for image in self._catalog.images.values()
-            if image.own and image.name == name and image.region == call.region
-        ]
-        refuse_unless(
-            not taken,
-            "InvalidAMIName.Duplicate",
-            f"AMI name {name} is already in use by AMI {', '.join(taken)}",
-        )
-        return ImageRecord(
-            id=new_id("ami"),
-            name=name,
-            owner=ACCOUNT,
-            created=self._catalog.now(),
-            snapshot="",
-            description=call.text("Description"),
-            state="pending",
-            region=call.region,
-            tags=tags,
-        )
 
     def _snapshot_for(
         self, image: ImageRecord, device: BlockDevice, instance_id: str, tags: dict[str, str]
@@ -232,47 +159,6 @@ class ImageActions:
                 )
                 devices.append(replace(device, size_gib=device.size_gib or size))
         return tuple(devices)
-
-    def _source(self, call: Call) -> ImageRecord:
-        image = image_to_use(self._catalog, call.text("SourceRegion"), call.text("SourceImageId"))
-        refuse_unless(
-            image.state == "available",
-            "InvalidAMIID.Unavailable",
-            f"The image id '[{image.id}]' is not available: {image.state}",
-        )
-        return image
-
-    def _earlier(self, token: str, call: Call, source: ImageRecord) -> ImageRecord | None:
-        for image in self._catalog.images.values():
-            if image.client_token == token and image.region == call.region:
-                refuse_unless(
-                    (image.source_image, image.name) == (source.id, call.text("Name")),
-                    "IdempotentParameterMismatch",
-                    "The client token was used before with other parameters",
-                )
-                return image
-        return None
-
-    def _copied(
-        self, image: ImageRecord, source: ImageRecord, device: BlockDevice, tags: dict[str, str]
-    ) -> BlockDevice:
-        if not device.snapshot:
-            return device
-        copied = replace(
-            self._catalog.snapshots[device.snapshot],
-            id=new_id("snap"),
-            owner=ACCOUNT,
-            region=image.region,
-            started=image.created,
-            completed=image.created,
-            description=f"Copied for DestinationAmi {image.id} from SourceAmi {source.id}"
-            f" for SourceSnapshot {device.snapshot}",
-            client_token="",
-            parent="",
-            tags=tags,
-        )
-        self._catalog.keep(copied, new=True)
-        return replace(device, snapshot=copied.id)
 
     def _delete(self, snapshot_id: str) -> str:
         if self._catalog.users_of(snapshot_id):

@@ -32,34 +32,31 @@ class SnapshotActions:
         answer_instead(
             self._catalog.lock,
             "moto.ec2.responses.elastic_block_store:ElasticBlockStore",
-            (self.create_snapshot, self.copy_snapshot, self.describe_snapshots, self.delete_snapshot),
+            (
+                self.create_snapshot,
+                self.create_snapshots,
+                self.copy_snapshot,
+                self.describe_snapshots,
+                self.delete_snapshot,
+            ),
         )
 
     def create_snapshot(self, call: Call) -> dict[str, Any]:
         """Make a snapshot of a volume; of a machine's root volume while the machine goes on."""
-        volume = call.backend.get_volume(call.text("VolumeId"))
-        instance = volume.attachment.instance if volume.attachment else None
-        root = instance is not None and volume.attachment.device == instance.root_device_name
-        before = self._catalog.snapshots.get(volume.snapshot_id or "")
-        now = self._catalog.now()
-        snapshot = SnapshotRecord(
-            id=new_id("snap"),
-            owner=ACCOUNT,
-            started=now,
-            completed="" if root else now,
-            size_gib=int(volume.size),
-            region=call.region,
-            description=call.text("Description"),
-            state="pending" if root else "completed",
-            volume=volume.id,
-            layers=before.layers if before and not root else (),
-            disks=before.disks if before and not root else (),
-            tags=call.tags("snapshot")["snapshot"],
-        )
-        self._catalog.keep(snapshot, new=True)
-        if root:
-            self._capture.begin(instance, snapshot.id, reboot=False)
+        snapshot = self._of_volume(call, call.text("VolumeId"))
         return describe(snapshot, snapshot.tags)
+
+    def create_snapshots(self, call: Call) -> dict[str, Any]:
+        """Make a snapshot of every volume of an instance."""
+        asked = call.get("InstanceSpecification", {})
+        instance = call.backend.get_instance(asked.get("InstanceId", ""))
+        without_root = str(asked.get("ExcludeBootVolume", "")).lower() == "true"
+        made = [
+            self._of_volume(call, block.volume_id)
+            for name, block in instance.get_block_device_mapping
+            if not (without_root and name == instance.root_device_name)
+        ]
+        return {"Snapshots": [describe(one, one.tags) for one in made]}
 
     def copy_snapshot(self, call: Call) -> dict[str, Any]:
         """Make a snapshot that stands on what another one stands on."""
@@ -120,6 +117,31 @@ class SnapshotActions:
         self._catalog.forget(snapshot)
         self._catalog.store.drop_unused_layers(self._machines.layers_in_use())
         self._catalog.store.drop_unused_disks()
+
+    def _of_volume(self, call: Call, volume_id: str) -> SnapshotRecord:
+        volume = call.backend.get_volume(volume_id)
+        instance = volume.attachment.instance if volume.attachment else None
+        root = instance is not None and volume.attachment.device == instance.root_device_name
+        before = self._catalog.snapshots.get(volume.snapshot_id or "")
+        now = self._catalog.now()
+        snapshot = SnapshotRecord(
+            id=new_id("snap"),
+            owner=ACCOUNT,
+            started=now,
+            completed="" if root else now,
+            size_gib=int(volume.size),
+            region=call.region,
+            description=call.text("Description"),
+            state="pending" if root else "completed",
+            volume=volume.id,
+            layers=before.layers if before and not root else (),
+            disks=before.disks if before and not root else (),
+            tags=call.tags("snapshot")["snapshot"],
+        )
+        self._catalog.keep(snapshot, new=True)
+        if root:
+            self._capture.begin(instance, snapshot.id, reboot=False)
+        return snapshot
 
 
 def describe(snapshot: SnapshotRecord, tags: Mapping[str, str]) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class SnapshotRecord:
     parent: str = ""
     client_token: str = ""
     request: str = ""
+    shared_users: tuple[str, ...] = ()
+    shared_groups: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -44,7 +46,8 @@ class SnapshotRecord:
         kept: dict[str, Any] = json.loads(path.read_text())
         known = {one.name for one in fields(cls)}
         values = {key: value for key, value in kept.items() if key in known}
-        return cls(**{**values, "layers": tuple(values["layers"]), "disks": tuple(values["disks"])})
+        lists = ("layers", "disks", "shared_users", "shared_groups")
+        return cls(**{**values, **{key: tuple(values.get(key, ())) for key in lists}})
 
     @classmethod
     def of_image(cls, image: ImageRecord) -> SnapshotRecord:
