@@ -36,9 +36,7 @@ class ImageCopies:
             not call.flag("Encrypted"), "Unsupported", "this local cloud keeps no encrypted snapshots"
         )
         tags = call.tags("image", "snapshot")
-        copied = self._catalog.tags_of(source) if call.flag("CopyImageTags") and source.own else {}
-        copied = {key: value for key, value in copied.items() if not key.startswith("aws:")}
-        asked = requested_image(self._catalog, call, {**copied, **tags["image"]})
+        asked = requested_image(self._catalog, call, {**self._copied_tags(call, source), **tags["image"]})
         image = replace(
             source,
             id=asked.id,
@@ -67,6 +65,10 @@ class ImageCopies:
         self._catalog.keep(replace(image, block_devices=tuple(devices), snapshot=snapshot), new=True)
         self._capture.finish_soon(image.id)
         return {"ImageId": image.id}
+
+    def _copied_tags(self, call: Call, source: ImageRecord) -> dict[str, str]:
+        tags = self._catalog.tags_of(source) if call.flag("CopyImageTags") and source.own else {}
+        return {key: value for key, value in tags.items() if not key.startswith("aws:")}
 
     def _source(self, call: Call) -> ImageRecord:
         image = image_to_use(self._catalog, call.text("SourceRegion"), call.text("SourceImageId"))

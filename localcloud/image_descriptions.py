@@ -134,9 +134,7 @@ def values_of(image: ImageRecord, tags: Mapping[str, str], name: str) -> Sequenc
         "tpm-support": image.tpm_support,
         "virtualization-type": image.virtualization,
     }
-    if name not in values:
-        return None
-    return [] if values[name] == "" else [values[name]]
+    return [value for value in [values[name]] if value != ""] if name in values else None
 
 
 def _values_of_devices(image: ImageRecord, name: str) -> Sequence[object] | None:
