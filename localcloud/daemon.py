@@ -40,7 +40,10 @@ class Endpoint:
     def __init__(self, site: Site, catalog: Catalog, instances: Instances) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+        from localcloud.ebs import Ebs
+
         self._aws = DomainDispatcherApplication(create_backend_app)
+        self._ebs = Ebs(catalog)
         self._site = site
         self._catalog = catalog
         self._instances = instances
@@ -49,6 +52,8 @@ class Endpoint:
         """Answer one request."""
         if environ.get("PATH_INFO") == "/local-cloud/status":
             return self._status(start_response)
+        if self._ebs.concerns(environ):
+            return self._ebs(environ, start_response)
         answer: Iterable[bytes] = self._aws(environ, start_response)
         if "/ec2/" in environ.get("HTTP_AUTHORIZATION", ""):
             self._catalog.save()
@@ -128,7 +133,7 @@ def _network(site: Site) -> Iterator[Network]:
 
 
 def _cloud(site: Site, network: Network) -> tuple[Catalog, Instances]:
-    from localcloud import ec2
+    from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
     from localcloud.instances import Instances
 
@@ -136,9 +141,10 @@ def _cloud(site: Site, network: Network) -> tuple[Catalog, Instances]:
     catalog = Catalog(site, notice)
     instances = Instances(site, network, catalog.layers_of, notice)
     ec2.install(site, instances)
-    catalog.install(instances)
+    image_api.install(catalog, instances)
     catalog.load()
     catalog.store.drop_unused_layers(())
+    catalog.store.drop_unused_disks()
     return catalog, instances
 
 
