@@ -211,7 +211,7 @@ def wait_available(cloud: Cloud, image_id: str, patience: Patience = AVAILABLE, 
         return wait_for(f"{image_id}: becoming available", look, patience, clock)
     except OutOfPatience as why:
         why.hint = (
-            "AWS goes on making it and nothing was deleted: `invoke bake --resume` joins the same image"
+            "AWS goes on making it and nothing was deleted: `invoke bake --resume` joins it and goes on"
         )
         raise
 
