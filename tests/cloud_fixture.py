@@ -97,6 +97,9 @@ def site() -> Iterator[Site]:
     forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
     with tempfile.TemporaryDirectory(prefix="amitest-") as home:
         where = Site("amitest", Path(home), network=IPv4Network("10.129.0.0/16"), port=8129)
+        if control.status(where)["running"]:
+            # Joining it would mean ending its machines with ours.
+            pytest.fail(f"another session of these tests runs at {where.endpoint_url}: wait for its end")
         try:
             yield where
         finally:
