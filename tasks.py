@@ -37,7 +37,12 @@ from localcloud import tasks as local_tasks
 from localcloud.errors import LocalCloudError
 from localcloud.site import site_from_environment
 
-ROOT_ERRORS = (AwsError, BakeError, FleetError, LocalCloudError)
+# The benchmarks live with the tests, which are no package; like them, they need a clone.
+sys.path.append(str(Path(__file__).parent / "tests"))
+from bench.errors import BenchError
+from bench.tasks import TASKS as BENCH_TASKS
+
+ROOT_ERRORS = (AwsError, BakeError, BenchError, FleetError, LocalCloudError)
 CLOUDS = ("local", "aws")
 
 _stderr = Console(stderr=True)
@@ -246,6 +251,10 @@ def _namespace() -> Collection:
     for one in local_tasks.TASKS:
         local.add_task(at_the_desk(one, cloud=False))
     root.add_collection(local)
+    bench = Collection("bench")
+    for one in BENCH_TASKS:
+        bench.add_task(at_the_desk(one, cloud=False))
+    root.add_collection(bench)
     root.configure({"cloud": os.environ.get("INVOKE_CLOUD", "local")})
     return root
 

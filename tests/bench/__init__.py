@@ -1,0 +1,1 @@
+"""Benchmarks: figures with their aims beside them, on machines of this computer."""

@@ -1,0 +1,46 @@
+"""`invoke bench.…`: figures, from the desk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.tasks import task
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from bench.figures import Measured
+
+PARTS = ("booting", "converging", "baking")
+
+_stderr = Console(stderr=True)
+
+
+@task(help={"only": f"one part of it: {', '.join(PARTS)}"})
+def bake(_: Context, only: str = "") -> Measured:
+    """Measure baking, converging beside Ansible and pyinfra, and booting, on a local cloud of its own."""
+    from bench import baking, booting, converging
+    from bench.cloud import ground
+    from bench.errors import BenchError
+    from bench.figures import Measured
+
+    if only not in ("", *PARTS):
+        raise BenchError(f"there is no part {only!r}", f"leave --only out, or choose: {', '.join(PARTS)}")
+    figures: list[Any] = []
+    details: dict[str, Any] = {}
+    with ground(_say) as where:
+        if only in ("", "booting"):
+            figures += booting.measure(where)
+        if only in ("", "converging"):
+            figures += converging.measure(where)
+        if only in ("", "baking"):
+            of_bakes, details = baking.measure(where)
+            figures += of_bakes
+    return Measured(tuple(figures), details)
+
+
+def _say(text: str) -> None:
+    _stderr.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True)
+
+
+TASKS: tuple[Any, ...] = (bake,)
