@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,8 +123,9 @@ def trial(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) ->
             ids = stack.enter_context(launched(cloud, launch, NODES))
             nodes = wait_running(cloud, ids)
             fresh = Trial(nodes, image.login, key.write(folder / "key"), key, bucket, folder)
-            for node in nodes:
-                _wait_booted(Login(node.address, image.login, pkey=key.private))
+            logins = [Login(node.address, image.login, pkey=key.private) for node in nodes]
+            with ThreadPoolExecutor(max_workers=NODES) as pool:
+                list(pool.map(_wait_booted, logins))
         stack.callback(_hang_up, fresh)
         yield fresh
 

@@ -77,7 +77,7 @@ def show(cloud: Cloud, image_id: str, photograph: bytes, subnet: str = "") -> De
     current = [one["InstanceId"] for one in running if one["ImageId"] == image_id]
     run = Run(id=NAME, expires=datetime.now(UTC) + _LIFETIME)
     _have_bucket(cloud, run, bucket)
-    cloud.s3.put_object(Bucket=bucket, Key=KEY, Body=photograph, ContentType="image/jpeg")
+    _have_photograph(cloud, bucket, photograph)
     if not current:
         current = list(_launch(cloud, run, find_place(cloud, subnet), image_id, bucket))
     (node, *_) = wait_running(cloud, current[:1])
@@ -123,6 +123,16 @@ def _have_bucket(cloud: Cloud, run: Run, name: str) -> None:
         cloud.s3.head_bucket(Bucket=name)
     except ClientError:
         temporary.create_bucket(cloud, name, run.tags())
+
+
+def _have_photograph(cloud: Cloud, bucket: str, photograph: bytes) -> None:
+    """Put the photograph unless it lies there: a bake that changes nothing writes nothing."""
+    try:
+        found = cloud.s3.head_object(Bucket=bucket, Key=KEY)
+    except ClientError:
+        found = None
+    if found is None or found["ContentLength"] != len(photograph):
+        cloud.s3.put_object(Bucket=bucket, Key=KEY, Body=photograph, ContentType="image/jpeg")
 
 
 def _have_group(cloud: Cloud, run: Run, place: Place) -> str:

@@ -41,7 +41,13 @@ def status(site: Site) -> dict[str, Any]:
 
 def up(site: Site) -> bool:
     """Have the daemon running. Returns whether it had to be started."""
-    if status(site)["running"]:
+    found = status(site)
+    if found["running"]:
+        if found["name"] != site.name:
+            raise DaemonTrouble(
+                f"port {site.port} belongs to another local cloud, {found['name']}",
+                "choose another: export LOCALCLOUD_PORT=8118",
+            )
         return False
     site.home.mkdir(parents=True, exist_ok=True)
     log = site.home / "daemon.log"

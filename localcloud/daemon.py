@@ -63,6 +63,7 @@ class Endpoint:
         body = json.dumps(
             {
                 "running": True,
+                "name": self._site.name,
                 "endpoint_url": self._site.endpoint_url,
                 "region": self._site.region,
                 "machines": [

@@ -10,13 +10,11 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
 
 from localcloud.errors import AddressConflict, CommandFailed
+from localcloud.hostsettings import SETTINGS
 from localcloud.process import run
 from localcloud.site import METADATA_ADDRESS, Site
-
-_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 # A machine may speak only from its own address: this is what makes the source address a proof of identity
 # for the metadata service. Bridge ports are the machines; the bridge's own traffic does not pass prerouting.
@@ -91,7 +89,8 @@ class Network:
         run(["ip", "netns", "exec", vpc, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
         run(["ip", "netns", "exec", vpc, "nft", "-f", "-"], stdin=_GUARD)
         run(["nft", "-f", "-"], stdin=self._translation())
-        self._allow_forwarding()
+        for setting in SETTINGS:
+            setting.enforce(self.site)
 
     def down(self) -> None:
         """Remove every trace of the network, whatever of it exists."""
@@ -101,7 +100,8 @@ class Network:
             run(["ip", "link", "delete", self.uplink])
         with suppress(CommandFailed):
             run(["nft", "delete", "table", "ip", self.site.name])
-        self._restore_forwarding()
+        for setting in SETTINGS:
+            setting.restore(self.site)
 
     def plug(self, port: Port) -> None:
         """Make a machine's namespace with its interface `ens5`, connected and guarded."""
@@ -159,21 +159,6 @@ class Network:
                         f" {self.site.network}",
                         "choose another: export LOCALCLOUD_NETWORK=10.118.0.0/16",
                     )
-
-    @property
-    def _forwarding_note(self) -> Path:
-        return self.site.home / "ip_forward.before"
-
-    def _allow_forwarding(self) -> None:
-        before = _FORWARDING.read_text().strip()
-        if before != "1":
-            self._forwarding_note.write_text(before)
-            _FORWARDING.write_text("1")
-
-    def _restore_forwarding(self) -> None:
-        if self._forwarding_note.exists():
-            _FORWARDING.write_text(self._forwarding_note.read_text())
-            self._forwarding_note.unlink()
 
 
 def _delete_namespace(name: str, *, attempts: int = 20) -> None:

@@ -114,7 +114,7 @@ def ground(say: Callable[[str], None]) -> Iterator[Ground]:
 def _site() -> Site:
     if "LOCALCLOUD_NAME" in os.environ:
         return site_from_environment()
-    return Site("amibench", Path("/var/lib/amibench"), network=IPv4Network("10.130.0.0/16"), port=8130)
+    return Site("amibench", Path("/var/lib/amibench"), network=IPv4Network("10.150.0.0/16"), port=8150)
 
 
 @contextmanager

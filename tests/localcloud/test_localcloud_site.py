@@ -17,6 +17,7 @@ from localcloud.errors import (
     NotPossibleHere,
 )
 from localcloud.guestfiles import guest_files, lay
+from localcloud.hostsettings import HostSetting
 from localcloud.network import Network, Port
 from localcloud.site import Site, site_from_environment
 
@@ -135,16 +136,24 @@ def test_a_network_that_the_computer_routes_already_is_refused(monkeypatch: pyte
     assert "LOCALCLOUD_NETWORK" in caught.value.hint
 
 
-def test_forwarding_is_put_back_as_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_setting_of_the_computer_is_put_back_as_it_was(tmp_path: Path) -> None:
     switch = tmp_path / "ip_forward"
     switch.write_text("0\n")
-    monkeypatch.setattr("localcloud.network._FORWARDING", switch)
-    monkeypatch.setattr("localcloud.network.run", Programs())
-    network = Network(Site("here", tmp_path))
-    network._allow_forwarding()
+    setting, site = HostSetting("ip_forward", 1, root=tmp_path), Site("here", tmp_path)
+    setting.enforce(site)
+    setting.enforce(site)
     assert switch.read_text() == "1"
-    network.down()
+    setting.restore(site)
     assert switch.read_text() == "0"
+
+
+def test_a_setting_that_suffices_is_left_alone(tmp_path: Path) -> None:
+    limit = tmp_path / "instances"
+    limit.write_text("4096\n")
+    setting, site = HostSetting("instances", 1024, root=tmp_path), Site("here", tmp_path)
+    setting.enforce(site)
+    setting.restore(site)
+    assert limit.read_text() == "4096\n"
 
 
 # --- control groups ---
