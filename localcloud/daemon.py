@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import hooks
+from localcloud import groups, hooks
 from localcloud.cgroups import ControlGroup
+from localcloud.endpoint import Endpoint
 from localcloud.errors import DaemonTrouble, LocalCloudError
+from localcloud.firewall import Firewall
 from localcloud.namespaces import listen_in
 from localcloud.network import Network
+from localcloud.request import Request
 from localcloud.site import ACCOUNT, METADATA_ADDRESS, Site, site_from_environment
 
 if TYPE_CHECKING:
@@ -32,43 +34,6 @@ if TYPE_CHECKING:
 _MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "yes"}
 
 _PATIENCE_AT_THE_END_SECONDS = 20
-
-
-class Endpoint:
-    """The AWS API as a WSGI application, and beside it the daemon's own `/local-cloud/` pages."""
-
-    def __init__(self, site: Site, catalog: Catalog, instances: Instances) -> None:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
-        self._aws = DomainDispatcherApplication(create_backend_app)
-        self._site = site
-        self._catalog = catalog
-        self._instances = instances
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request."""
-        if environ.get("PATH_INFO") == "/local-cloud/status":
-            return self._status(start_response)
-        answer: Iterable[bytes] = self._aws(environ, start_response)
-        if "/ec2/" in environ.get("HTTP_AUTHORIZATION", ""):
-            self._catalog.save()
-        return answer
-
-    def _status(self, start_response: Callable[..., Any]) -> list[bytes]:
-        body = json.dumps(
-            {
-                "running": True,
-                "endpoint_url": self._site.endpoint_url,
-                "region": self._site.region,
-                "machines": [
-                    _machine(record) for record in self._instances.records() if record.state != "terminated"
-                ],
-                "load_balancers": [],
-                "dns": None,
-            }
-        ).encode()
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        return [body]
 
 
 def serve(site: Site) -> None:
@@ -139,14 +104,22 @@ def _cloud(site: Site, network: Network) -> tuple[Catalog, Instances]:
     catalog.install(instances)
     catalog.load()
     catalog.store.drop_unused_layers(())
+    firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
+    instances.follow(lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site))))
     return catalog, instances
+
+
+def _ec2(site: Site) -> Any:
+    from moto.ec2.models import ec2_backends
+
+    return ec2_backends[ACCOUNT][site.region]
 
 
 def _servers(site: Site, network: Network, catalog: Catalog, instances: Instances) -> list[BaseWSGIServer]:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import WSGIRequestHandler
 
-    endpoint = Endpoint(site, catalog, instances)
+    endpoint = _endpoint(site, catalog, instances)
     try:
         outside = socket.create_server(("127.0.0.1", site.port), backlog=256)
     except OSError as why:
@@ -160,6 +133,27 @@ def _servers(site: Site, network: Network, catalog: Catalog, instances: Instance
         _server(inside, endpoint, MotoRequestHandler),
         _server(metadata, _metadata(site, instances), WSGIRequestHandler),
     ]
+
+
+def _endpoint(site: Site, catalog: Catalog, instances: Instances) -> Endpoint:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    def changed(_: Request) -> None:
+        catalog.save()
+        instances.changed()
+
+    def status() -> dict[str, Any]:
+        alive = (record for record in instances.records() if record.state != "terminated")
+        return {
+            "running": True,
+            "endpoint_url": site.endpoint_url,
+            "region": site.region,
+            "machines": [_machine(record) for record in alive],
+            "load_balancers": [],
+            "dns": None,
+        }
+
+    return Endpoint(DomainDispatcherApplication(create_backend_app), changed, status)
 
 
 def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from localcloud import groups
 from localcloud.hooks import replace
 from localcloud.instances import Instances, set_state
 from localcloud.site import Site
@@ -15,6 +16,7 @@ _MODELS = "moto.ec2.models"
 
 def install(site: Site, instances: Instances) -> None:
     """Put machines behind moto's EC2."""
+    groups.install()
     _network_of(site)
     _launching(site, instances)
     _lifecycle(instances)
@@ -69,6 +71,7 @@ def _launching(site: Site, instances: Instances) -> None:
             for record in reservation.instances:
                 _refuse_foreign_address(site, record)
                 instances.launch(record)
+            groups.show_default_group(reservation.instances)
             _give_profiles(self, reservation.instances, kwargs)
             return reservation
 

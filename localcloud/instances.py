@@ -57,6 +57,7 @@ class Instances:
         self._records: dict[str, Any] = {}
         self._machines: dict[str, Machine] = {}
         self._locks: dict[str, threading.RLock] = {}
+        self._followers: list[Callable[[], object]] = []
 
     @property
     def folder(self) -> Path:
@@ -81,6 +82,16 @@ class Instances:
     def layers_in_use(self) -> Iterable[Path]:
         """The layers that machines stand on."""
         return [layer for machine in self._machines.values() for layer in machine.layers]
+
+    def follow(self, follower: Callable[[], object]) -> None:
+        """Have `follower` called now and after every change of EC2's records."""
+        self._followers.append(follower)
+        follower()
+
+    def changed(self) -> None:
+        """Tell the followers that records have changed."""
+        for follower in self._followers:
+            follower()
 
     def launch(self, record: Any) -> None:
         """Bring a new record to life; it is `pending` until its machine runs."""
@@ -145,6 +156,7 @@ class Instances:
         def one_at_a_time() -> None:
             with self._locks[record.id]:
                 act(record)
+            self.changed()
 
         threading.Thread(target=one_at_a_time, name=f"{act.__name__}-{record.id}", daemon=True).start()
 
