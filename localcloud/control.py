@@ -39,8 +39,8 @@ def status(site: Site) -> dict[str, Any]:
         }
 
 
-def up(site: Site) -> bool:
-    """Have the daemon running. Returns whether it had to be started."""
+def up(site: Site, say: Callable[[str], None] = lambda _: None) -> bool:
+    """Have the daemon running. Returns whether it had to be started; what it notices at that is passed on."""
     if status(site)["running"]:
         return False
     site.home.mkdir(parents=True, exist_ok=True)
@@ -57,6 +57,8 @@ def up(site: Site) -> bool:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if status(site)["running"]:
+            for line in site.notices.read_text().splitlines():
+                say(line)
             return True
         if daemon.poll() is not None:
             raise DaemonTrouble(
@@ -67,7 +69,7 @@ def up(site: Site) -> bool:
 
 
 def down(site: Site) -> list[str]:
-    """End the daemon and its machines; only images stay. Returns the machines that were running."""
+    """End the daemon and its machines; all that AWS would keep stays. Returns the machines there are."""
     machines = [machine["instance_id"] for machine in status(site)["machines"]]
     pid = _pid(site)
     if pid:

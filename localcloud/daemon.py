@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import groups, hooks
+from localcloud import backends, groups, hooks
 from localcloud.cgroups import ControlGroup
 from localcloud.endpoint import Endpoint
 from localcloud.errors import DaemonTrouble, LocalCloudError
@@ -23,6 +23,7 @@ from localcloud.namespaces import listen_in
 from localcloud.network import Network
 from localcloud.request import Request
 from localcloud.site import ACCOUNT, METADATA_ADDRESS, Site, site_from_environment
+from localcloud.state import Backends, State
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -46,8 +47,12 @@ def serve(site: Site) -> None:
     with ExitStack() as stack:
         stack.enter_context(_only_one(site))
         network = stack.enter_context(_network(site))
-        catalog, instances = _cloud(site, network)
-        for server in _servers(site, network, catalog, instances):
+        notice = _notices(site.notices)
+        state = _state(site, notice)
+        catalog, instances = _cloud(site, network, state.load(), notice)
+        stack.enter_context(state.keeping())
+        instances.follow(state.touch)
+        for server in _servers(site, network, _endpoint(site, catalog, instances, state), instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
         # Before the servers end: machines that go down still ask who they are, and say that they go.
@@ -56,12 +61,9 @@ def serve(site: Site) -> None:
 
 
 def clean_up(site: Site) -> None:
-    """Remove what a daemon that did not end well left: processes, network, machines' folders."""
-    import shutil
-
+    """End what a daemon that did not end well left: processes and network. Machines' disks stay."""
     ControlGroup.of(site).kill()
     Network(site).down()
-    shutil.rmtree(site.home / "instances", ignore_errors=True)
 
 
 @contextmanager
@@ -92,21 +94,30 @@ def _network(site: Site) -> Iterator[Network]:
         network.down()
 
 
-def _cloud(site: Site, network: Network) -> tuple[Catalog, Instances]:
+def _cloud(
+    site: Site, network: Network, saved: Backends, notice: Callable[[str], None]
+) -> tuple[Catalog, Instances]:
     from localcloud import ec2
     from localcloud.catalog import Catalog
     from localcloud.instances import Instances
 
-    notice = _notices(site.notices)
     catalog = Catalog(site, notice)
     instances = Instances(site, network, catalog.layers_of, notice)
     ec2.install(site, instances)
     catalog.install(instances)
+    backends.give_back(saved, site)
     catalog.load()
-    catalog.store.drop_unused_layers(())
+    instances.restore(backends.records(saved))
+    catalog.store.drop_unused_layers(instances.layers_in_use())
     firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
     instances.follow(lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site))))
     return catalog, instances
+
+
+def _state(site: Site, notice: Callable[[str], None]) -> State:
+    from moto.s3.models import FakeKey
+
+    return State(site.state, FakeKey, backends.collect, notice)
 
 
 def _ec2(site: Site) -> Any:
@@ -115,11 +126,10 @@ def _ec2(site: Site) -> Any:
     return ec2_backends[ACCOUNT][site.region]
 
 
-def _servers(site: Site, network: Network, catalog: Catalog, instances: Instances) -> list[BaseWSGIServer]:
+def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instances) -> list[BaseWSGIServer]:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import WSGIRequestHandler
 
-    endpoint = _endpoint(site, catalog, instances)
     try:
         outside = socket.create_server(("127.0.0.1", site.port), backlog=256)
     except OSError as why:
@@ -135,7 +145,7 @@ def _servers(site: Site, network: Network, catalog: Catalog, instances: Instance
     ]
 
 
-def _endpoint(site: Site, catalog: Catalog, instances: Instances) -> Endpoint:
+def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State) -> Endpoint:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     def changed(_: Request) -> None:
@@ -153,7 +163,7 @@ def _endpoint(site: Site, catalog: Catalog, instances: Instances) -> Endpoint:
             "dns": None,
         }
 
-    return Endpoint(DomainDispatcherApplication(create_backend_app), changed, status)
+    return Endpoint(DomainDispatcherApplication(create_backend_app), state.gate.passing, changed, status)
 
 
 def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Any
 
@@ -17,9 +18,14 @@ class Endpoint:
     """Answers AWS requests, and beside them the daemon's own pages below `/local-cloud/`."""
 
     def __init__(
-        self, aws: App, changed: Callable[[Request], None], status: Callable[[], dict[str, Any]]
+        self,
+        aws: App,
+        passing: Callable[[], AbstractContextManager[None]],
+        changed: Callable[[Request], None],
+        status: Callable[[], dict[str, Any]],
     ) -> None:
         self._aws = aws
+        self._passing = passing
         self._changed = changed
         self._status = status
 
@@ -28,9 +34,11 @@ class Endpoint:
         if environ.get("PATH_INFO") == "/local-cloud/status":
             return _page(start_response, HTTPStatus.OK, self._status())
         request = request_of(environ)
-        answer = self._aws(environ, start_response)
-        if request.changes:
-            self._changed(request)
+        if not request.changes:
+            return self._aws(environ, start_response)
+        with self._passing():
+            answer = self._aws(environ, start_response)
+        self._changed(request)
         return answer
 
 

@@ -100,6 +100,15 @@ class Instances:
         set_state(record, "pending")
         self._soon(record, self._first_boot)
 
+    def restore(self, records: Iterable[Any]) -> None:
+        """Take over the instances of an earlier run: those that ran boot again, stopped ones stay stopped."""
+        kept = list(records)
+        for record in kept:
+            self._records[record.id] = record
+            self._locks[record.id] = threading.RLock()
+            self._restore(record)
+        self._forget_folders_but({record.id for record in kept})
+
     def start(self, record: Any) -> None:
         """Boot a stopped instance again."""
         set_state(record, "pending")
@@ -145,12 +154,10 @@ class Instances:
         return path.read_bytes()[-65536:] if path.exists() else b""
 
     def end_all(self, *, patience_seconds: float) -> None:
-        """Shut all machines down at once and remove them."""
+        """Shut all machines down at once; their disks stay."""
         running = [machine for machine in self._machines.values() if machine.running]
         with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
             list(pool.map(lambda machine: machine.shut_down(patience_seconds=patience_seconds), running))
-        self._machines.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _soon(self, record: Any, act: Callable[[Any], None]) -> None:
         def one_at_a_time() -> None:
@@ -169,9 +176,29 @@ class Instances:
             return
         self._boot(record)
 
+    def _restore(self, record: Any) -> None:
+        layers = Plot(self.folder / record.id).layers()
+        if not layers and record.state == "pending":
+            self.launch(record)
+            return
+        if not layers or not all(layer.exists() for layer in layers):
+            self._failed(record, LocalCloudError("the files it stood on are gone"))
+            return
+        self._machines[record.id] = self._new_machine(record, layers)
+        if record.state in ("running", "pending"):
+            self.start(record)
+        else:
+            set_state(record, "stopped")
+
+    def _forget_folders_but(self, instance_ids: set[str]) -> None:
+        for folder in self.folder.iterdir() if self.folder.exists() else ():
+            if folder.name not in instance_ids:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _new_machine(self, record: Any, layers: tuple[Path, ...]) -> Machine:
         plot = Plot(self.folder / record.id)
         plot.prepare()
+        plot.keep_layers(layers)
         lay(guest_files(self._site, host_nameservers()), plot.runtime)
         port = Port(record.id, IPv4Address(record.private_ip_address), record.nics[0].mac_address)
         return Machine(

@@ -56,6 +56,15 @@ class Plot:
         """All that the machine's console said, over all its boots."""
         return self.path / "console.log"
 
+    def keep_layers(self, layers: tuple[Path, ...]) -> None:
+        """Keep what the machine stands on, for a daemon started later."""
+        (self.path / "layers").write_text("".join(f"{layer}\n" for layer in layers))
+
+    def layers(self) -> tuple[Path, ...]:
+        """What the machine stands on, nothing when it never was made."""
+        kept = self.path / "layers"
+        return tuple(map(Path, kept.read_text().splitlines())) if kept.exists() else ()
+
     def prepare(self) -> None:
         """Make what is missing of the folder."""
         for name in ("upper", "work", "root", "runtime"):
@@ -154,6 +163,7 @@ class Machine:
         shutil.rmtree(self.plot.path / "work", ignore_errors=True)
         self.plot.prepare()
         self.layers = (to, *self.layers)
+        self.plot.keep_layers(self.layers)
 
     def destroy(self) -> None:
         """Remove the machine's files, but not its console's."""

@@ -70,17 +70,18 @@ def up(_: Context, install: bool = True) -> Status:
     """Start the local cloud: an AWS endpoint on this computer whose instances are real machines."""
     needs.ensure(_say, install=install)
     site = site_from_environment()
-    control.up(site)
+    control.up(site, _say)
     return Status(control.status(site))
 
 
 @task
 def down(_: Context) -> Said:
-    """Stop the local cloud and its machines. Images stay; no mount, bridge, rule or process does."""
+    """Stop the local cloud and its machines, and keep all they hold; no mount, bridge, rule or process stays."""
     site = site_from_environment()
     ended = control.down(site)
     machines = f" with {len(ended)} machines" if ended else ""
-    return Said(f"the local cloud is down{machines}", {"running": False, "ended": ended})
+    kept = "images, instances, buckets and all other records are kept for `invoke local.up`"
+    return Said(f"the local cloud is down{machines}; {kept}", {"running": False, "ended": ended})
 
 
 @task

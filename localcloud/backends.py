@@ -1,0 +1,73 @@
+"""moto's backends as one value that can be saved, and their return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.site import ACCOUNT, Site
+from localcloud.state import Backends
+
+
+def collect() -> Backends:
+    """Every backend that is in use, by service, account and region."""
+    from moto.core.base_backend import BackendDict
+
+    found: Backends = {}
+    for service in list(BackendDict._instances):
+        accounts = {account: dict(regions.items()) for account, regions in list(dict.items(service))}
+        found[service.service_name] = {account: regions for account, regions in accounts.items() if regions}
+    return found
+
+
+def give_back(saved: Backends, site: Site) -> None:
+    """Put saved backends in moto's place, without what the image catalogue enters by itself."""
+    from moto.backends import get_backend
+
+    for name, accounts in saved.items():
+        service = get_backend(name)
+        for account, regions in accounts.items():
+            for region, backend in regions.items():
+                dict.__setitem__(service[account], region, backend)
+    _forget_images(saved, site)
+    _forget_terminated(saved)
+
+
+def records(saved: Backends) -> list[Any]:
+    """Every instance in saved backends, oldest first."""
+    return [
+        record
+        for regions in saved.get("ec2", {}).values()
+        for backend in regions.values()
+        for reservation in backend.reservations.values()
+        for record in reservation.instances
+    ]
+
+
+def _forget_images(saved: Backends, site: Site) -> None:
+    """The catalogue's records are the truth about images, and about the parameters that name public ones."""
+    from localcloud.ami import LocalAmi
+
+    backend = saved.get("ec2", {}).get(ACCOUNT, {}).get(site.region)
+    for image_id, image in list(backend.amis.items()) if backend else ():
+        if isinstance(image, LocalAmi):
+            del backend.amis[image_id]
+            backend.tags.pop(image_id, None)
+            backend.tags.pop(image.ebs_snapshot.id, None)
+            backend.snapshots.pop(image.ebs_snapshot.id, None)
+    store = saved.get("ssm", {}).get(ACCOUNT, {}).get(site.region)
+    for name in [name for name in store._parameters if name.startswith("/aws/")] if store else ():
+        del store._parameters[name]
+
+
+def _forget_terminated(saved: Backends) -> None:
+    """EC2 forgets terminated instances within the hour."""
+    for regions in saved.get("ec2", {}).values():
+        for backend in regions.values():
+            for name, reservation in list(backend.reservations.items()):
+                reservation.instances = [
+                    record
+                    for record in reservation.instances
+                    if record.state not in ("terminated", "shutting-down")
+                ]
+                if not reservation.instances:
+                    del backend.reservations[name]
