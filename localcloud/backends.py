@@ -28,16 +28,17 @@ def give_back(saved: Backends, site: Site) -> None:
         for account, regions in accounts.items():
             for region, backend in regions.items():
                 dict.__setitem__(service[account], region, backend)
+    for backend in _regions(saved, "ec2"):
+        _reserve_addresses(backend)
+        _forget_terminated(backend)
     _forget_images(saved, site)
-    _forget_terminated(saved)
 
 
 def records(saved: Backends) -> list[Any]:
     """Every instance in saved backends, oldest first."""
     return [
         record
-        for regions in saved.get("ec2", {}).values()
-        for backend in regions.values()
+        for backend in _regions(saved, "ec2")
         for reservation in backend.reservations.values()
         for record in reservation.instances
     ]
@@ -59,15 +60,22 @@ def _forget_images(saved: Backends, site: Site) -> None:
         del store._parameters[name]
 
 
-def _forget_terminated(saved: Backends) -> None:
+def _forget_terminated(backend: Any) -> None:
     """EC2 forgets terminated instances within the hour."""
-    for regions in saved.get("ec2", {}).values():
-        for backend in regions.values():
-            for name, reservation in list(backend.reservations.items()):
-                reservation.instances = [
-                    record
-                    for record in reservation.instances
-                    if record.state not in ("terminated", "shutting-down")
-                ]
-                if not reservation.instances:
-                    del backend.reservations[name]
+    for name, reservation in list(backend.reservations.items()):
+        reservation.instances = [
+            record for record in reservation.instances if record.state not in ("terminated", "shutting-down")
+        ]
+        if not reservation.instances:
+            del backend.reservations[name]
+
+
+def _reserve_addresses(backend: Any) -> None:
+    """A subnet gives out addresses by an iterator that starts anew: it must pass over the router's again."""
+    for of_zone in backend.subnets.values():
+        for subnet in of_zone.values():
+            subnet._reserved_ips = subnet._reserved_ips | subnet.aws_reserved_ips
+
+
+def _regions(saved: Backends, service: str) -> list[Any]:
+    return [backend for regions in saved.get(service, {}).values() for backend in regions.values()]

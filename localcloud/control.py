@@ -39,6 +39,18 @@ def status(site: Site) -> dict[str, Any]:
         }
 
 
+def fault(site: Site, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Ask the daemon for faults, and return all that are still to come. Raises DaemonTrouble."""
+    request = urllib.request.Request(f"{site.endpoint_url}/local-cloud/faults", json.dumps(wanted).encode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return dict(json.load(answer))
+    except (urllib.error.URLError, OSError, ValueError) as why:
+        raise DaemonTrouble(
+            f"the local cloud did not take the fault: {why}", "run `invoke local.up`"
+        ) from why
+
+
 def up(site: Site, say: Callable[[str], None] = lambda _: None) -> bool:
     """Have the daemon running. Returns whether it had to be started; what it notices at that is passed on."""
     if status(site)["running"]:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud import backends, groups, hooks
 from localcloud.cgroups import ControlGroup
-from localcloud.endpoint import Endpoint
+from localcloud.endpoint import Endpoint, fault_pages
 from localcloud.errors import DaemonTrouble, LocalCloudError
+from localcloud.faults import Faults
 from localcloud.firewall import Firewall
 from localcloud.namespaces import listen_in
 from localcloud.network import Network
@@ -49,10 +50,11 @@ def serve(site: Site) -> None:
         network = stack.enter_context(_network(site))
         notice = _notices(site.notices)
         state = _state(site, notice)
-        catalog, instances = _cloud(site, network, state.load(), notice)
+        faults = Faults()
+        catalog, instances = _cloud(site, network, state.load(), notice, faults)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
-        for server in _servers(site, network, _endpoint(site, catalog, instances, state), instances):
+        for server in _servers(site, network, _endpoint(site, catalog, instances, state, faults), instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
         # Before the servers end: machines that go down still ask who they are, and say that they go.
@@ -95,14 +97,14 @@ def _network(site: Site) -> Iterator[Network]:
 
 
 def _cloud(
-    site: Site, network: Network, saved: Backends, notice: Callable[[str], None]
+    site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
 ) -> tuple[Catalog, Instances]:
     from localcloud import ec2
     from localcloud.catalog import Catalog
     from localcloud.instances import Instances
 
     catalog = Catalog(site, notice)
-    instances = Instances(site, network, catalog.layers_of, notice)
+    instances = Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
     ec2.install(site, instances)
     catalog.install(instances)
     backends.give_back(saved, site)
@@ -145,14 +147,14 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instan
     ]
 
 
-def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State) -> Endpoint:
+def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State, faults: Faults) -> Endpoint:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     def changed(_: Request) -> None:
         catalog.save()
         instances.changed()
 
-    def status() -> dict[str, Any]:
+    def status(_: dict[str, Any]) -> dict[str, Any]:
         alive = (record for record in instances.records() if record.state != "terminated")
         return {
             "running": True,
@@ -163,7 +165,10 @@ def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State) 
             "dns": None,
         }
 
-    return Endpoint(DomainDispatcherApplication(create_backend_app), state.gate.passing, changed, status)
+    pages = {"/local-cloud/status": status, **fault_pages(faults)}
+    return Endpoint(
+        DomainDispatcherApplication(create_backend_app), state.gate.passing, changed, faults, pages
+    )
 
 
 def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cgroups import ControlGroup
-from localcloud.errors import LocalCloudError
+from localcloud.errors import BootFailed, LocalCloudError
 from localcloud.guestfiles import guest_files, host_nameservers, lay
 from localcloud.machine import Ending, Machine, Plot
 from localcloud.network import Network, Port
@@ -48,11 +48,13 @@ class Instances:
         network: Network,
         layers_of: Callable[[str], tuple[Path, ...]],
         notice: Callable[[str], None],
+        machine_dies: Callable[[], bool] = lambda: False,
     ) -> None:
         self._site = site
         self._network = network
         self._layers_of = layers_of
         self._notice = notice
+        self._machine_dies = machine_dies
         self._cgroup = ControlGroup.of(site)
         self._records: dict[str, Any] = {}
         self._machines: dict[str, Machine] = {}
@@ -215,6 +217,8 @@ class Instances:
             return
         self._cgroup.child(record.id)
         try:
+            if self._machine_dies():
+                raise BootFailed("it was not let boot, as asked for by local.fault")
             self._machines[record.id].boot()
         except (LocalCloudError, OSError) as why:
             self._failed(record, why)
