@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from localcloud import groups
+from localcloud import checks, groups, templates
 from localcloud.hooks import replace
 from localcloud.instances import Instances, set_state
 from localcloud.site import Site
@@ -17,6 +17,9 @@ _MODELS = "moto.ec2.models"
 def install(site: Site, instances: Instances) -> None:
     """Put machines behind moto's EC2."""
     groups.install()
+    templates.install()
+    checks.install(instances.health)
+    _metadata_options()
     _network_of(site)
     _launching(site, instances)
     _lifecycle(instances)
@@ -33,6 +36,25 @@ def _network_of(site: Site) -> None:
         return vpc
 
     replace(f"{_MODELS}:EC2Backend.create_default_vpc", lambda _: create_default_vpc)
+
+
+def _metadata_options() -> None:
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def modify_instance_metadata_options(self: Any, instance_id: str, **asked: Any) -> Any:
+            now = self.get_instance(instance_id).metadata_options
+            kept = {
+                "http_tokens": now.http_tokens,
+                "hop_limit": now.http_put_response_hop_limit,
+                "http_endpoint": now.http_endpoint,
+                "http_protocol": now.http_protocol_ipv6,
+                "metadata_tags": now.instance_metadata_tags,
+            }
+            given = {name: value for name, value in asked.items() if value is not None}
+            return original(self, instance_id=instance_id, **{**kept, **given})
+
+        return modify_instance_metadata_options
+
+    replace(f"{_MODELS}:EC2Backend.modify_instance_metadata_options", wrap)
 
 
 def _launching(site: Site, instances: Instances) -> None:
@@ -91,7 +113,7 @@ def _launching(site: Site, instances: Instances) -> None:
 
 def _check_and_complete(backend: Any, image_id: str, kwargs: dict[str, Any]) -> None:
     """Refuse what EC2 refuses, and add what moto leaves out of a launch."""
-    template = kwargs.get("launch_template")
+    template = kwargs["launch_template"] = templates.with_version(kwargs.get("launch_template"))
     data = backend._get_template_from_args(template).data if template else {}
     backend.describe_images(ami_ids=[image_id or data.get("ImageId")])
     key_name = kwargs.get("key_name") or data.get("KeyName")

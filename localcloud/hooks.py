@@ -45,6 +45,14 @@ HOOKED: dict[str, tuple[str, ...]] = {
         "self", "instance_id", "http_tokens", "hop_limit", "http_endpoint", "dry_run", "http_protocol",
         "metadata_tags",
     ),
+    "moto.ec2.models:EC2Backend.describe_instance_status": (
+        "self", "instance_ids", "include_all_instances", "filters",
+    ),
+    "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version": ("self",),
+    "moto.ec2.models.launch_templates:LaunchTemplate.create_version": ("self", "data", "description"),
+    "moto.autoscaling.models:FakeAutoScalingGroup.replace_autoscaling_group_instances": (
+        "self", "count_needed", "propagated_tags",
+    ),
     "moto.ec2.responses.general:General.get_console_output": ("self",),
     "moto.ec2.responses.amis:AmisResponse.create_image": ("self",),
     "moto.ec2.responses.amis:AmisResponse.deregister_image": ("self",),

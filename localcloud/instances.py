@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cgroups import ControlGroup
+from localcloud.checks import Health
 from localcloud.errors import BootFailed, LocalCloudError
 from localcloud.guestfiles import guest_files, host_nameservers, lay
 from localcloud.machine import Ending, Machine, Plot
@@ -80,6 +81,11 @@ class Instances:
             if record.private_ip_address == address and record.state != "terminated":
                 return record
         return None
+
+    def health(self, instance_id: str) -> Health:
+        """What a status check of an instance finds."""
+        machine = self._machines.get(instance_id)
+        return machine.health() if machine is not None else Health.IMPAIRED
 
     def layers_in_use(self) -> Iterable[Path]:
         """The layers that machines stand on."""
