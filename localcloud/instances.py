@@ -14,6 +14,7 @@ from localcloud.cgroups import ControlGroup
 from localcloud.checks import Health
 from localcloud.errors import BootFailed, LocalCloudError
 from localcloud.guestfiles import guest_files, host_nameservers, lay
+from localcloud.limits import Limits, Size
 from localcloud.machine import Ending, Machine, Plot
 from localcloud.network import Network, Port
 from localcloud.site import Site
@@ -34,6 +35,13 @@ def set_state(record: Any, name: str, code: str = "", message: str = "") -> None
     record._state.name, record._state.code = name, STATE_CODES[name]
     if code:
         record.state_reason.code, record.state_reason.message = code, f"{code}: {message}"
+
+
+def _size(instance_type: str) -> Size | None:
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+    known = INSTANCE_TYPES.get(instance_type)
+    return Size(known["VCpuInfo"]["DefaultVCpus"], known["MemoryInfo"]["SizeInMiB"]) if known else None
 
 
 class Instances:
@@ -57,6 +65,7 @@ class Instances:
         self._notice = notice
         self._machine_dies = machine_dies
         self._cgroup = ControlGroup.of(site)
+        self._limits = Limits(self._cgroup, notice)
         self._records: dict[str, Any] = {}
         self._machines: dict[str, Machine] = {}
         self._locks: dict[str, threading.RLock] = {}
@@ -221,7 +230,7 @@ class Instances:
     def _boot(self, record: Any) -> None:
         if record.state not in ("pending", "running"):
             return
-        self._cgroup.child(record.id)
+        self._limits.apply(self._cgroup.child(record.id), _size(record.instance_type))
         try:
             if self._machine_dies():
                 raise BootFailed("it was not let boot, as asked for by local.fault")
