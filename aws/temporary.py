@@ -146,7 +146,7 @@ def create_profile(cloud: Cloud, name: str, tags: dict[str, str], policy: dict[s
 def delete_profile(cloud: Cloud, name: str) -> None:
     """Delete an instance profile and its role, however much of them exists."""
     steps: tuple[Callable[[], Any], ...] = (
-        lambda: cloud.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name),
+        lambda: _empty_profile(cloud, name),
         lambda: cloud.iam.delete_instance_profile(InstanceProfileName=name),
         lambda: cloud.iam.delete_role_policy(RoleName=name, PolicyName="amibake"),
         lambda: cloud.iam.delete_role(RoleName=name),
@@ -156,6 +156,11 @@ def delete_profile(cloud: Cloud, name: str) -> None:
             step()
         except cloud.iam.exceptions.NoSuchEntityException:
             continue
+
+
+def _empty_profile(cloud: Cloud, name: str) -> None:
+    for role in cloud.iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
+        cloud.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
 
 
 def node_policy(bucket: str = "") -> dict[str, Any]:

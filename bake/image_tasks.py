@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from invoke.context import Context
 from invoke.tasks import task
 
@@ -85,9 +85,11 @@ def deprecate(_: Context, image: str, at: str = "", in_: str = "") -> Deprecated
     found = images_of.find(cloud, image)
     try:
         cloud.ec2.enable_image_deprecation(ImageId=found.id, DeprecateAt=when)
-    except ClientError as why:
+    except (ClientError, BotoCoreError) as why:
+        reason = str(why).splitlines()[0][:200]
         raise BakeError(
-            f"{found.id} could not be deprecated: {why}", "AWS takes a time in the future, within 10 years"
+            f"{found.id} could not be deprecated: {reason}",
+            "AWS takes a time within 10 years; another cloud may not know deprecation at all",
         ) from why
     return Deprecated(found, when)
 

@@ -65,9 +65,13 @@ def _spared(
         return ""
     if one.state == CANDIDATE:
         return _hopes(one, alive(one.run))
-    verified = [other.id for other in images if other.name == one.name and other.state == VERIFIED]
+    verified = [other.id for other in images if other.name == one.name and _good(other)]
     newest = verified[-max(keep, 1) :]
     return f"among the {len(newest)} newest verified of its name" if one.id in newest else ""
+
+
+def _good(one: Image) -> bool:
+    return one.state == VERIFIED and one.aws_state == "available"
 
 
 def _hopes(one: Image, known: Life) -> str:

@@ -1,71 +1,78 @@
-"""An image as moto keeps it, true to its record where moto's own class answers with constants.
+"""What moto itself must know of our images and snapshots, for the calls that it answers: launches, tags.
 
+The records are the truth; these mirror them and hold nothing that is not in a record.
 Imported only by a process that serves moto: the import costs a second.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from moto.ec2.models.amis import Ami
+from moto.ec2.models.elastic_block_store import Snapshot
 
 from localcloud.images import ImageRecord
-
-ROOT_DEVICE = "/dev/xvda"
+from localcloud.snapshots import SnapshotRecord
 
 
 class LocalAmi(Ami):  # type: ignore[misc]
-    """An AMI whose block device is the one it was made with."""
+    """An AMI as moto's own calls look at it."""
 
-    size_gib = 8
-    ena_support = True
-    imds_support: str | None = None
+    def __init__(self, backend: Any, record: ImageRecord) -> None:
+        # Moto's own makes a volume and a snapshot that are not the image's.
+        self.ec2_backend = backend
+        self.id = record.id
+        self.name = record.name
+        self.description = record.description
+        self.owner_id = record.owner
+        self.owner_alias = None
+        self.state = record.state
+        self.architecture = record.architecture
+        self.virtualization_type = record.virtualization
+        self.hypervisor = "xen"
+        self.platform = None
+        self.kernel_id = None
+        self.image_type = "machine"
+        self.root_device_name = record.root_device
+        self.root_device_type = "ebs"
+        self.boot_mode = record.boot_mode
+        self.creation_date = datetime.fromisoformat(record.created)
+        self.instance_id = record.source_instance or None
+        self.product_codes: set[str] = set()
+        self.launch_permissions = [dict(permission) for permission in record.launch_permissions]
 
-    @property
-    def block_device_mappings(self) -> list[dict[str, Any]]:
-        """As EC2 shows the root volume of an image on EBS."""
-        return [
-            {
-                "DeviceName": self.root_device_name,
-                "Ebs": {
-                    "SnapshotId": self.ebs_snapshot.id,
-                    "VolumeSize": self.size_gib,
-                    "DeleteOnTermination": True,
-                    "VolumeType": "gp3",
-                    "Encrypted": False,
-                },
-            }
-        ]
+
+class LocalSnapshot(Snapshot):  # type: ignore[misc]
+    """A snapshot as moto's own calls look at it."""
+
+    def __init__(self, backend: Any, record: SnapshotRecord) -> None:
+        volume = SimpleNamespace(id=record.volume, size=record.size_gib, encrypted=False)
+        super().__init__(backend, record.id, volume, record.description, owner_id=record.owner)
+        self.status = record.state
+        self.start_time = datetime.fromisoformat(record.started)
+        self.create_volume_permission_userids = set(record.shared_users)
+        self.create_volume_permission_groups = set(record.shared_groups)
 
 
-def ami_of(backend: Any, record: ImageRecord) -> LocalAmi:
-    """Moto's image for a record, with the record's snapshot."""
-    ami = LocalAmi(
-        backend,
-        record.id,
-        name=record.name,
-        description=record.description,
-        owner_id=record.owner,
-        public=record.public,
-        virtualization_type="hvm",
-        architecture=record.architecture,
-        state=record.state,
-        creation_date=datetime.fromisoformat(record.created),
-        hypervisor="xen",
-        root_device_type="ebs",
-        root_device_name=ROOT_DEVICE,
-        image_location=f"{record.owner}/{record.name}",
-        tags=record.tags,
-    )
-    ami.size_gib = record.size_gib
-    ami.instance_id = record.source_instance or None
-    ami.launch_permissions = [dict(permission) for permission in record.launch_permissions]
-    snapshot = ami.ebs_snapshot
-    del backend.snapshots[snapshot.id]
-    snapshot.id = record.snapshot
-    snapshot.volume.size = record.size_gib
-    backend.snapshots[record.snapshot] = snapshot
-    if record.snapshot_tags:
-        backend.create_tags([record.snapshot], record.snapshot_tags)
-    return ami
+def mirror(backend: Any, record: ImageRecord | SnapshotRecord) -> None:
+    """Let moto know of a record as it is now."""
+    if isinstance(record, ImageRecord):
+        backend.amis[record.id] = LocalAmi(backend, record)
+    else:
+        backend.snapshots[record.id] = LocalSnapshot(backend, record)
+
+
+def shared(backend: Any, snapshot_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The users and groups with whom moto's own calls have shared a snapshot."""
+    snapshot = backend.snapshots[snapshot_id]
+    users, groups = snapshot.create_volume_permission_userids, snapshot.create_volume_permission_groups
+    return tuple(sorted(users)), tuple(sorted(groups))
+
+
+def unmirror(backend: Any, record_id: str) -> None:
+    """Let moto forget an image or a snapshot, and the tags it had."""
+    backend.amis.pop(record_id, None)
+    backend.snapshots.pop(record_id, None)
+    backend.tags.pop(record_id, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.site import ACCOUNT, Site
 from localcloud.state import Backends
 
 
@@ -19,7 +18,7 @@ def collect() -> Backends:
     return found
 
 
-def give_back(saved: Backends, site: Site) -> None:
+def give_back(saved: Backends) -> None:
     """Put saved backends in moto's place, without what the image catalogue enters by itself."""
     from moto.backends import get_backend
 
@@ -31,7 +30,9 @@ def give_back(saved: Backends, site: Site) -> None:
     for backend in _regions(saved, "ec2"):
         _reserve_addresses(backend)
         _forget_terminated(backend)
-    _forget_images(saved, site)
+        _forget_images(backend)
+    for store in _regions(saved, "ssm"):
+        _forget_public_parameters(store)
 
 
 def records(saved: Backends) -> list[Any]:
@@ -44,19 +45,19 @@ def records(saved: Backends) -> list[Any]:
     ]
 
 
-def _forget_images(saved: Backends, site: Site) -> None:
-    """The catalogue's records are the truth about images, and about the parameters that name public ones."""
-    from localcloud.ami import LocalAmi
+def _forget_images(backend: Any) -> None:
+    """The catalogue's own records are the truth about images and snapshots."""
+    from localcloud.ami import LocalAmi, LocalSnapshot
 
-    backend = saved.get("ec2", {}).get(ACCOUNT, {}).get(site.region)
-    for image_id, image in list(backend.amis.items()) if backend else ():
-        if isinstance(image, LocalAmi):
-            del backend.amis[image_id]
-            backend.tags.pop(image_id, None)
-            backend.tags.pop(image.ebs_snapshot.id, None)
-            backend.snapshots.pop(image.ebs_snapshot.id, None)
-    store = saved.get("ssm", {}).get(ACCOUNT, {}).get(site.region)
-    for name in [name for name in store._parameters if name.startswith("/aws/")] if store else ():
+    for kind, held in ((LocalAmi, backend.amis), (LocalSnapshot, backend.snapshots)):
+        for name in [name for name, one in held.items() if isinstance(one, kind)]:
+            del held[name]
+            backend.tags.pop(name, None)
+
+
+def _forget_public_parameters(store: Any) -> None:
+    """The catalogue publishes the newest images' names anew, and moto its own."""
+    for name in [name for name in store._parameters if name.startswith("/aws/")]:
         del store._parameters[name]
 
 

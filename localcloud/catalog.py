@@ -1,171 +1,195 @@
-"""The image catalogue: moto's AMIs, backed by records and layers on disk."""
+"""The image catalogue: every image and snapshot there is, kept on disk and mirrored into moto."""
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from localcloud.debian import RELEASES, PublicImage
 from localcloud.errors import LocalCloudError
-from localcloud.hooks import replace
-from localcloud.images import ImageRecord, ImageStore
-from localcloud.images import replace as changed
-from localcloud.instances import Instances
+from localcloud.images import TIME, ImageRecord, replace
+from localcloud.imagestore import ImageStore
 from localcloud.site import ACCOUNT, Site
+from localcloud.snapshots import SnapshotRecord
 
-_TIME = "%Y-%m-%dT%H:%M:%S.000Z"
+_Record = TypeVar("_Record", bound=ImageRecord | SnapshotRecord)
+
+_INTERRUPTED = "the local cloud ended while it was being made"
+
+
+class Machines(Protocol):
+    """What making images asks of the instances."""
+
+    def capture(self, record: Any, layer: Path, *, reboot: bool) -> tuple[Path, ...]:
+        """Make a layer of an instance's disk and return the layers of an image of it."""
+
+    def layers_in_use(self) -> Iterable[Path]:
+        """The layers that machines stand on."""
 
 
 class Catalog:
-    """Every image that can be launched: Debian's public ones and the site's own."""
+    """Every image and snapshot: Debian's public ones and the site's own.
 
-    def __init__(self, site: Site, notice: Callable[[str], None]) -> None:
-        self._site = site
-        self._notice = notice
+    Calls of the API and threads that make images meet here: whoever reads and then writes holds `lock`.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        notice: Callable[[str], None],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.site = site
+        self.notice = notice
+        self.clock = clock
         self.store = ImageStore(site)
-        self._public = {}
+        self.lock = threading.RLock()
+        self.images: dict[str, ImageRecord] = {}
+        self.snapshots: dict[str, SnapshotRecord] = {}
+        self.deregistered: set[str] = set()
+        self._public: dict[str, PublicImage] = {}
         for release in RELEASES:
             image = PublicImage(release, site.cache)
             self._public[image.record().id] = image
-        self._own: dict[str, ImageRecord] = {record.id: record for record in self.store.records()}
 
     def layers_of(self, image_id: str) -> tuple[Path, ...]:
-        """The layers of an image, newest first; a public image is built when it is first asked for."""
-        if image_id in self._public:
-            self._public[image_id].ensure_built(self._notice)
-            return (self._public[image_id].tree,)
-        if image_id not in self._own or self._own[image_id].state != "available":
+        """The layers of an image, newest first; a public image is built when it is first asked for.
+
+        Raises LocalCloudError for an image that is not made of a machine's files.
+        """
+        image = self.images.get(image_id)
+        if image is None or image.state != "available" or not self.bootable(image):
             raise LocalCloudError(f"the image {image_id} has no files here")
-        return tuple(Path(layer) for layer in self._own[image_id].layers)
+        return self.files_of(self.snapshots[image.snapshot])
+
+    def files_of(self, snapshot: SnapshotRecord) -> tuple[Path, ...]:
+        """The layers of a snapshot, newest first; the public image below is built if it is not yet."""
+        for public in self._public.values():
+            if str(public.tree) in snapshot.layers:
+                public.ensure_built(self.notice)
+        return tuple(Path(layer) for layer in snapshot.layers)
+
+    def bootable(self, image: ImageRecord) -> bool:
+        """Whether an image stands on a machine's files, so that machines can stand on it."""
+        snapshot = self.snapshots.get(image.snapshot)
+        return snapshot is not None and bool(snapshot.layers)
 
     def load(self) -> None:
         """Give moto every image there is, and the SSM parameters that name the newest public ones."""
-        backend = _backend(self._site)
-        for image in self._public.values():
-            _enter(backend, image.record())
-            _publish_parameter(self._site, image.release.parameter, image.record().id)
-        for record in self._own.values():
-            _enter(backend, record)
-
-    def install(self, instances: Instances) -> None:
-        """Let CreateImage make images of machines' files, and DeregisterImage drop them."""
-
-        def create_image(response: Any) -> Any:
-            from moto.core.responses import ActionResult
-
-            record = self._requested(response)
-            response.error_on_dryrun()
-            reboot = not response._get_bool_param("NoReboot")
-            instance = response.ec2_backend.get_instance(record.source_instance)
-            _refuse_unless(
-                instance.state in ("running", "stopped"),
-                "IncorrectState",
-                f"{instance.id} is {instance.state}",
+        for public in self._public.values():
+            record = replace(public.record(), region=self.site.region)
+            self._take(record)
+            _publish_parameter(self.site, public.release.parameter, record.id)
+        for snapshot in self.store.snapshots():
+            self._take(_after_interruption(snapshot, self.now()))
+        for image in self.store.images():
+            self._take(
+                image
+                if image.state != "pending"
+                else replace(image, state="failed", state_reason=_INTERRUPTED)
             )
-            self._own[record.id] = record
-            _enter(response.ec2_backend, record)
-            threading.Thread(
-                target=self._capture, args=(instances, instance, record, reboot), daemon=True
-            ).start()
-            return ActionResult({"ImageId": record.id})
-
-        def wrap_deregister(original: Callable[..., Any]) -> Callable[..., Any]:
-            def deregister_image(response: Any) -> Any:
-                image_id = response._get_param("ImageId")
-                _refuse_unless(
-                    image_id not in self._public, "AuthFailure", f"Not authorized for image: {image_id}"
-                )
-                result = original(response)
-                self._own.pop(image_id, None)
-                self.store.remove(image_id)
-                self.store.drop_unused_layers(instances.layers_in_use())
-                return result
-
-            return deregister_image
-
-        replace("moto.ec2.responses.amis:AmisResponse.create_image", lambda _: create_image)
-        replace("moto.ec2.responses.amis:AmisResponse.deregister_image", wrap_deregister)
+        for region in {record.region for record in self.images.values()}:
+            _forget_all_but(self.backend(region), {*self.images, *self.snapshots})
 
     def save(self) -> None:
-        """Keep on disk what calls have changed of our images: tags, permissions, state."""
-        backend = _backend(self._site)
-        for record in list(self._own.values()):
-            ami = backend.amis.get(record.id)
-            if ami is None:
-                continue
-            now = changed(
-                record,
-                description=ami.description or "",
-                state=ami.state,
-                tags=dict(backend.tags.get(record.id, {})),
-                snapshot_tags=dict(backend.tags.get(record.snapshot, {})),
-                launch_permissions=tuple(ami.launch_permissions),
-            )
-            if now != record:
-                self._own[record.id] = now
-                if now.state != "pending":
-                    self.store.write(now)
+        """Keep on disk what moto's own calls have changed: tags, and with whom snapshots are shared."""
+        from localcloud.ami import shared
 
-    def _requested(self, response: Any) -> ImageRecord:
-        name = response._get_param("Name")
-        taken = [
-            ami.id
-            for ami in response.ec2_backend.amis.values()
-            if ami.name == name and ami.owner_id == ACCOUNT
-        ]
-        _refuse_unless(
-            not taken, "InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {taken}"
-        )
-        tags: dict[str, dict[str, str]] = {"image": {}, "snapshot": {}}
-        for specification in response._get_param("TagSpecifications", []):
-            kind = specification["ResourceType"]
-            _refuse_unless(
-                kind in tags, "InvalidParameterValue", f"'{kind}' is not a valid taggable resource type"
-            )
-            tags[kind] = {tag["Key"]: tag["Value"] for tag in specification["Tags"]}
-        return ImageRecord(
-            id=f"ami-0{secrets.token_hex(8)}",
-            name=name,
-            owner=ACCOUNT,
-            created=datetime.now(UTC).strftime(_TIME),
-            snapshot=f"snap-0{secrets.token_hex(8)}",
-            layers=(),
-            description=response._get_param("Description", ""),
-            source_instance=response._get_param("InstanceId"),
-            state="pending",
-            tags=tags["image"],
-            snapshot_tags=tags["snapshot"],
-        )
+        with self.lock:
+            for image in list(self.images.values()):
+                if (tags := self.tags_of(image)) != image.tags:
+                    self.keep(replace(image, tags=tags))
+            for snapshot in list(self.snapshots.values()):
+                users, groups = shared(self.backend(snapshot.region), snapshot.id)
+                now = replace(snapshot, tags=self.tags_of(snapshot), shared_users=users, shared_groups=groups)
+                if now != snapshot:
+                    self.keep(now)
 
-    def _capture(self, instances: Instances, instance: Any, record: ImageRecord, reboot: bool) -> None:  # noqa: FBT001
-        ami = _backend(self._site).amis[record.id]
-        layer = self.store.new_layer()
-        try:
-            layers = instances.capture(instance, layer, reboot=reboot)
-        except (LocalCloudError, OSError, KeyError) as why:
-            self._notice(f"{record.id} could not be made of {instance.id}: {why}")
-            ami.state = "failed"
-            return
-        done = changed(self._own[record.id], layers=tuple(map(str, layers)), state="available")
-        self._own[record.id] = done
-        self.store.write(done)
-        ami.state = "available"
+    def keep(self, record: _Record, *, new: bool = False) -> _Record:
+        """Keep a record as it is now; a new one brings its tags."""
+        with self.lock:
+            if new:
+                self.backend(record.region).create_tags([record.id], record.tags)
+            self._take(record, load_tags=False)
+            if record.owner == ACCOUNT:
+                self.store.write(record)
+        return record
+
+    def change(self, record_id: str, **changes: Any) -> None:
+        """Change some of a record's fields; one that has gone meanwhile stays gone."""
+        with self.lock:
+            if record_id in self.images:
+                self.keep(replace(self.images[record_id], **changes))
+            elif record_id in self.snapshots:
+                self.keep(replace(self.snapshots[record_id], **changes))
+
+    def forget(self, record: ImageRecord | SnapshotRecord) -> None:
+        """Forget an image or a snapshot."""
+        from localcloud.ami import unmirror
+
+        with self.lock:
+            self.images.pop(record.id, None)
+            self.snapshots.pop(record.id, None)
+            self.store.remove(record.id)
+            unmirror(self.backend(record.region), record.id)
+
+    def tags_of(self, record: ImageRecord | SnapshotRecord) -> dict[str, str]:
+        """A record's tags as calls have left them."""
+        return dict(self.backend(record.region).tags.get(record.id, {}))
+
+    def users_of(self, snapshot_id: str) -> list[str]:
+        """The images that need a snapshot."""
+        return [image.id for image in self.images.values() if snapshot_id in image.snapshots]
+
+    def backend(self, region: str) -> Any:
+        """Moto's EC2 of a region."""
+        from moto.ec2.models import ec2_backends
+
+        return ec2_backends[ACCOUNT][region]
+
+    def now(self) -> str:
+        """The time, as records have it."""
+        return self.clock().strftime(TIME)
+
+    def _take(self, record: ImageRecord | SnapshotRecord, *, load_tags: bool = True) -> None:
+        from localcloud.ami import mirror
+
+        if isinstance(record, ImageRecord):
+            if record.snapshot not in self.snapshots and record.snapshot:
+                self._take(SnapshotRecord.of_image(record))
+            self.images[record.id] = record
+        else:
+            self.snapshots[record.id] = record
+        backend = self.backend(record.region)
+        mirror(backend, record)
+        if load_tags and record.tags:
+            backend.tags[record.id] = dict(record.tags)
 
 
-def _backend(site: Site) -> Any:
-    from moto.ec2.models import ec2_backends
+def new_id(kind: str) -> str:
+    """A new id: `ami` or `snap`, and 17 hexadecimal digits as on EC2."""
+    return f"{kind}-0{secrets.token_hex(8)}"
 
-    return ec2_backends[ACCOUNT][site.region]
+
+def _after_interruption(snapshot: SnapshotRecord, now: str) -> SnapshotRecord:
+    """A snapshot as it is after the daemon has ended; blocks that were put are still there."""
+    if snapshot.state != "pending" or not snapshot.sealed:
+        return snapshot
+    if snapshot.disks or snapshot.layers:
+        return replace(snapshot, state="completed", completed=now)
+    return replace(snapshot, state="error", state_message=_INTERRUPTED)
 
 
-def _enter(backend: Any, record: ImageRecord) -> None:
-    from localcloud.ami import ami_of
+def _forget_all_but(backend: Any, known: set[str]) -> None:
+    """Drop what moto remembers of images and snapshots that have no record any more."""
+    from localcloud.ami import unmirror
 
-    backend.amis[record.id] = ami_of(backend, record)
+    for record_id in {*backend.amis, *backend.snapshots} - known:
+        unmirror(backend, record_id)
 
 
 def _publish_parameter(site: Site, name: str, image_id: str) -> None:
@@ -178,10 +202,3 @@ def _publish_parameter(site: Site, name: str, image_id: str) -> None:
         data_type="aws:ec2:image",
     )  # fmt: skip
     ssm_backends[ACCOUNT][site.region]._parameters[name].append(parameter)
-
-
-def _refuse_unless(fine: bool, code: str, message: str) -> None:  # noqa: FBT001
-    from moto.ec2.exceptions import EC2ClientError
-
-    if not fine:
-        raise EC2ClientError(code, message)

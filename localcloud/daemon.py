@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,18 +99,19 @@ def _network(site: Site) -> Iterator[Network]:
 def _cloud(
     site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
 ) -> tuple[Catalog, Instances]:
-    from localcloud import ec2
+    from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
     from localcloud.instances import Instances
 
     catalog = Catalog(site, notice)
     instances = Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
     ec2.install(site, instances)
-    catalog.install(instances)
-    backends.give_back(saved, site)
+    image_api.install(catalog, instances)
+    backends.give_back(saved)
     catalog.load()
     instances.restore(backends.records(saved))
     catalog.store.drop_unused_layers(instances.layers_in_use())
+    catalog.store.drop_unused_disks()
     firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
     instances.follow(lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site))))
     return catalog, instances
@@ -150,6 +151,8 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instan
 def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State, faults: Faults) -> Endpoint:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+    from localcloud.ebs import Ebs
+
     def changed(_: Request) -> None:
         catalog.save()
         instances.changed()
@@ -166,9 +169,15 @@ def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State, 
         }
 
     pages = {"/local-cloud/status": status, **fault_pages(faults)}
-    return Endpoint(
-        DomainDispatcherApplication(create_backend_app), state.gate.passing, changed, faults, pages
-    )
+    moto = DomainDispatcherApplication(create_backend_app)
+    ebs = Ebs(catalog)
+
+    def aws(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        app = ebs if ebs.concerns(environ) else moto
+        answer: Iterable[bytes] = app(environ, start_response)
+        return answer
+
+    return Endpoint(aws, state.gate.passing, changed, faults, pages)
 
 
 def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:

@@ -113,7 +113,7 @@ def _launching(site: Site, instances: Instances) -> None:
 
 def _check_and_complete(backend: Any, image_id: str, kwargs: dict[str, Any]) -> None:
     """Refuse what EC2 refuses, and add what moto leaves out of a launch."""
-    template = kwargs["launch_template"] = templates.with_version(kwargs.get("launch_template"))
+    template = kwargs.get("launch_template")
     data = backend._get_template_from_args(template).data if template else {}
     backend.describe_images(ami_ids=[image_id or data.get("ImageId")])
     key_name = kwargs.get("key_name") or data.get("KeyName")

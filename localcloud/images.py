@@ -1,97 +1,107 @@
-"""Images on disk: a record of each, and the layers they are made of.
+"""Images as they are kept: a record of each.
 
-A layer is a folder of files that an overlay mount stacks; an image is a list of layers, newest first. An
-image made from a machine is one layer more than the image the machine was started from.
+An image is a list of block devices; the files of its root device are the layers of that device's snapshot,
+folders that an overlay mount stacks, newest first. An image made from a machine is one layer more than the
+image the machine was started from.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
-import shutil
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from localcloud.site import ACCOUNT, Site
+from localcloud.blockdevices import BlockDevice
+from localcloud.site import ACCOUNT
+
+TIME = "%Y-%m-%dT%H:%M:%S.000Z"
+ROOT_DEVICE = "/dev/xvda"
+
+# For all but 24 hours after protection with a cooldown was switched off, protection is one of these.
+UNPROTECTED = "disabled"
+PROTECTED = "enabled-without-cooldown"
+PROTECTED_WITH_COOLDOWN = "enabled-with-cooldown"
 
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """All that is kept of an image between runs of the daemon."""
+    """All that is kept of an image between runs of the daemon. Times are in UTC, as ISO 8601."""
 
     id: str
     name: str
     owner: str
     created: str
     snapshot: str
-    layers: tuple[str, ...]
+    layers: tuple[str, ...] = ()
     description: str = ""
     architecture: str = "x86_64"
     size_gib: int = 8
     source_instance: str = ""
     state: str = "available"
+    state_reason: str = ""
     public: bool = False
+    region: str = "us-east-1"
+    root_device: str = ROOT_DEVICE
+    block_devices: tuple[BlockDevice, ...] = ()
+    boot_mode: str = ""
+    imds_support: str = ""
+    tpm_support: str = ""
+    sriov_net_support: str = "simple"
+    ena_support: bool = True
+    virtualization: str = "hvm"
+    source_image: str = ""
+    source_region: str = ""
+    client_token: str = ""
+    deprecation: str = ""
+    protection: str = UNPROTECTED
+    protected_until: str = ""
+    last_launched: str = ""
     tags: dict[str, str] = field(default_factory=dict)
-    snapshot_tags: dict[str, str] = field(default_factory=dict)
     launch_permissions: tuple[dict[str, str], ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> ImageRecord:
-        """The record in a file that `write` made."""
-        values: dict[str, Any] = json.loads(path.read_text())
-        values["layers"] = tuple(values["layers"])
-        values["launch_permissions"] = tuple(values["launch_permissions"])
+        """The record in a file that the store wrote; an older one may lack fields or have others."""
+        kept: dict[str, Any] = json.loads(path.read_text())
+        known = {one.name for one in fields(cls)}
+        values = {key: value for key, value in kept.items() if key in known}
+        values["layers"] = tuple(values.get("layers", ()))
+        values["launch_permissions"] = tuple(values.get("launch_permissions", ()))
+        values["block_devices"] = tuple(BlockDevice(**one) for one in values.get("block_devices", ()))
         return cls(**values)
 
+    @property
+    def devices(self) -> tuple[BlockDevice, ...]:
+        """The image's block devices; the root device alone when nothing else was said of it."""
+        return self.block_devices or (BlockDevice(self.root_device, self.snapshot, self.size_gib),)
 
-class ImageStore:
-    """The records and layers of one site."""
+    @property
+    def snapshots(self) -> tuple[str, ...]:
+        """The ids of the snapshots that the image needs."""
+        return tuple(device.snapshot for device in self.devices if device.snapshot)
 
-    def __init__(self, site: Site) -> None:
-        self._records = site.home / "images"
-        self._layers = site.home / "layers"
-        self._records.mkdir(parents=True, exist_ok=True)
-        self._layers.mkdir(parents=True, exist_ok=True)
+    @property
+    def is_public(self) -> bool:
+        """Whether every account may launch the image."""
+        return {"Group": "all"} in self.launch_permissions
 
-    def records(self) -> list[ImageRecord]:
-        """Every image of ours, oldest first."""
-        found = [ImageRecord.read(path) for path in self._records.glob("ami-*.json")]
-        return sorted(found, key=lambda record: record.created)
+    @property
+    def own(self) -> bool:
+        """Whether the image belongs to the site's account, and so is kept in the site's records."""
+        return self.owner == ACCOUNT
 
-    def write(self, record: ImageRecord) -> None:
-        """Keep a record; a reader sees the old one or the new one, never half of it."""
-        path = self._records / f"{record.id}.json"
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(record), indent=1))
-        draft.replace(path)
-
-    def remove(self, image_id: str) -> None:
-        """Forget an image. Its layers stay until `drop_unused_layers`."""
-        (self._records / f"{image_id}.json").unlink(missing_ok=True)
-
-    def new_layer(self) -> Path:
-        """A path for a layer that is about to be made."""
-        return self._layers / f"layer-{secrets.token_hex(6)}"
-
-    def drop_unused_layers(self, in_use: Iterable[Path]) -> list[Path]:
-        """Remove the layers that neither an image nor one of `in_use` needs, and return them."""
-        needed = {Path(layer) for record in self.records() for layer in record.layers} | set(in_use)
-        unused = [layer for layer in self._layers.iterdir() if layer not in needed]
-        for layer in unused:
-            shutil.rmtree(layer, ignore_errors=True)
-        return unused
+    def may_be_launched_by(self, account: str) -> bool:
+        """Whether an account owns the image or was given permission to launch it."""
+        return self.owner == account or self.is_public or {"UserId": account} in self.launch_permissions
 
 
-def own(record: ImageRecord) -> bool:
-    """Whether an image belongs to the site's account, and so is kept on disk."""
-    return record.owner == ACCOUNT
-
-
-def size_bytes(layers: Iterable[Path]) -> int:
-    """What the files of some layers take on disk, in bytes."""
-    return sum(file.lstat().st_blocks * 512 for layer in layers for file in layer.rglob("*"))
-
-
-__all__ = ["ImageRecord", "ImageStore", "own", "replace", "size_bytes"]
+__all__ = [
+    "PROTECTED",
+    "PROTECTED_WITH_COOLDOWN",
+    "ROOT_DEVICE",
+    "TIME",
+    "UNPROTECTED",
+    "ImageRecord",
+    "replace",
+]

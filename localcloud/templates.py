@@ -43,6 +43,13 @@ def install() -> None:
 
         return replace_autoscaling_group_instances
 
+    def wrap_lookup(original: Callable[..., Any]) -> Callable[..., Any]:
+        def get_template(self: Any, launch_template_arg: dict[str, Any]) -> Any:
+            return original(self, with_version(launch_template_arg))
+
+        return get_template
+
+    replace("moto.ec2.models.instances:InstanceBackend._get_template_from_args", wrap_lookup)
     replace(
         "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version", wrap_response
     )
@@ -50,10 +57,10 @@ def install() -> None:
     replace("moto.autoscaling.models:FakeAutoScalingGroup.replace_autoscaling_group_instances", wrap_group)
 
 
-def with_version(template: dict[str, Any] | None) -> dict[str, Any] | None:
+def with_version(template: dict[str, Any]) -> dict[str, Any]:
     """A launch's template with the version of the Auto Scaling group that is launching, if one is."""
     wanted = getattr(_request, "version", None)
-    return {**template, "Version": wanted} if template and wanted and "Version" not in template else template
+    return {**template, "Version": wanted} if wanted and "Version" not in template else template
 
 
 def merged(source: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from aws.sweep import Rules, Swept, sweep
 ALIVE = f"{process_id()}-0001"
 DEAD = f"{process_id().rpartition('-')[0]}-ffffff-0002"
 ELSEWHERE = "desk-aaaaaa-1-bbbbbb-0003"
+KNOWN = "ami-12c6146b"  # one of those that moto brings; to list them takes seconds
 NOW = datetime.now(UTC)
 PUBLIC = SshKey.generate().public.encode()
 
@@ -48,7 +49,7 @@ def run(name: str, hours_left: float = 3, age_hours: float = 0) -> Run:
 
 def one_of_each(cloud: Cloud, owner: Run) -> dict[str, str]:
     """Everything that a bake makes for a time, left behind."""
-    image = cloud.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    image = KNOWN
     key, group, profile, bucket = (owner.new_name() for _ in range(4))
     cloud.ec2.import_key_pair(
         KeyName=key, PublicKeyMaterial=PUBLIC, TagSpecifications=specification(owner.tags(), "key-pair")
@@ -137,7 +138,7 @@ def test_an_untagged_bucket_goes_only_when_its_name_is_a_dead_runs(cloud: Cloud)
 
 def test_a_group_and_a_profile_that_a_foreign_instance_uses_stay(cloud: Cloud) -> None:
     left = one_of_each(cloud, run(DEAD))
-    image = cloud.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    image = KNOWN
     (foreign,) = cloud.ec2.run_instances(
         ImageId=image, MinCount=1, MaxCount=1, SecurityGroupIds=[left["security-group"]],
         IamInstanceProfile={"Name": left["role"]},
@@ -150,7 +151,7 @@ def test_a_group_and_a_profile_that_a_foreign_instance_uses_stay(cloud: Cloud) -
 
 
 def made_image(cloud: Cloud, owner: str, **tags: str) -> tuple[str, str]:
-    base = cloud.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    base = KNOWN
     (source,) = cloud.ec2.run_instances(ImageId=base, MinCount=1, MaxCount=1)["Instances"]
     marks = {"amibake:run": owner, **{f"amibake:{name}": value for name, value in tags.items()}}
     image = cloud.ec2.create_image(

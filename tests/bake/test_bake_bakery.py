@@ -44,23 +44,19 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         self.known: list[Image] = []
         self.baked: list[str] = []
-        self.joined: list[str] = []
         self.proven: list[str] = []
         progress = Progress(Console(file=io.StringIO()))
         self.kitchen: Any = Kitchen(SimpleNamespace(), SimpleNamespace(), Shelf(tmp_path / "shelf"), progress)  # type: ignore[arg-type]
         monkeypatch.setattr(images, "public", lambda *_: BASE)
         monkeypatch.setattr(images, "same", lambda _, digest: tuple(self.known))
-        monkeypatch.setattr(images, "wait_available", self._wait)
+        # Claims and joins have tests of their own, against records of instances: test_bake_claim.py.
+        monkeypatch.setattr(bakery, "claims", lambda *_: ())
         monkeypatch.setattr(bakery, "_baked", self._bake)
         monkeypatch.setattr(bakery, "verify", self._verify)
 
-    def _wait(self, _: object, image_id: str) -> Image:
-        self.joined.append(image_id)
-        return _image(image_id, "candidate")
-
-    def _bake(self, _: object, spec: Any, base: Image, __: object) -> Image:
-        self.baked.append(f"{spec.name} on {base.id}")
-        return _image(f"ami-{spec.name}", "candidate")
+    def _bake(self, _: object, order: Any) -> Image:
+        self.baked.append(f"{order.spec.name} on {order.base.id}")
+        return _image(f"ami-{order.spec.name}", "candidate")
 
     def _verify(self, _: object, image: Image, *__: object) -> TestReport:
         self.proven.append(image.id)
@@ -85,12 +81,6 @@ def test_a_new_fingerprint_is_baked_and_proven(world: World, write: Write) -> No
     assert world.baked == ["web on ami-base"]
     assert world.proven == ["ami-web"]
     assert world.kitchen.shelf.read_manifest("ami-web")["state"] == "verified"
-
-
-def test_an_image_that_another_run_is_making_is_joined_not_repeated(world: World, write: Write) -> None:
-    world.known = [_image("ami-1", "candidate", "pending")]
-    (layer,) = bakery.bake(world.kitchen, write(SUITE))
-    assert (layer.image.id, world.joined, world.baked, world.proven) == ("ami-1", ["ami-1"], [], ["ami-1"])
 
 
 def test_a_failed_image_is_never_reused(world: World, write: Write) -> None:

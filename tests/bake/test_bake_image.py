@@ -148,5 +148,5 @@ def test_when_patience_ends_the_image_is_left_alone_and_the_next_bake_joins_it(c
     with pytest.raises(OutOfPatience, match="ami-1: becoming available") as caught:
         images.wait_available(cloud, "ami-1", Patience(1, 60), clock)
     assert "nothing was deleted" in caught.value.hint
-    assert "joins the same image" in caught.value.hint
+    assert "`invoke bake --resume` joins it" in caught.value.hint
     assert {tuple(one) for one in cloud.ec2.asked} == {("ImageIds",)}

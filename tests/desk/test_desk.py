@@ -19,6 +19,7 @@ import tasks
 from aws.errors import OutOfPatience
 from bake.errors import BakeError, SpecError
 from fleet.errors import NotServing
+from localcloud import control
 from localcloud.errors import DaemonTrouble
 
 ROOT = Path(tasks.__file__).parent
@@ -157,8 +158,14 @@ def test_without_credentials_every_command_says_so_once(
     assert "no AWS credentials were found" in heard.err
 
 
+@pytest.fixture
+def no_cloud(nobody: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local cloud does not run: asked whether it does, it says no."""
+    monkeypatch.setattr(control, "status", lambda _: {"running": False})
+
+
 def test_a_dry_run_prints_the_plan_and_touches_no_cloud(
-    nobody: None, capsys: pytest.CaptureFixture[str]
+    no_cloud: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert invoke("bake", "--dry-run", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
@@ -167,7 +174,7 @@ def test_a_dry_run_prints_the_plan_and_touches_no_cloud(
 
 
 def test_a_plan_is_told_to_people_as_it_is(
-    nobody: None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    no_cloud: None, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     spec = tmp_path / "x.toml"
     step = '[[step]]\ncommand = "echo [/etc/x] [bold]"\nunless = "true"\n'
@@ -176,7 +183,7 @@ def test_a_plan_is_told_to_people_as_it_is(
     assert "would ensure command echo [/etc/x] [bold]" in capsys.readouterr().out
 
 
-def test_a_spec_that_is_not_there_is_named(nobody: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_spec_that_is_not_there_is_named(no_cloud: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke("bake", "--dry-run", "--spec", "bake/none.toml") == 1
     heard = capsys.readouterr()
     assert heard.out == ""

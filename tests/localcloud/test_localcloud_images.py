@@ -9,7 +9,8 @@ import pytest
 
 from localcloud import debian
 from localcloud.debian import RELEASES, PublicImage, Release
-from localcloud.images import ImageRecord, ImageStore, own
+from localcloud.images import ImageRecord
+from localcloud.imagestore import ImageStore
 from localcloud.site import ACCOUNT, Site
 
 RECORD = ImageRecord(
@@ -31,33 +32,33 @@ def store(tmp_path: Path) -> ImageStore:
 
 def test_a_record_that_was_kept_is_read_back_the_same(store: ImageStore) -> None:
     store.write(RECORD)
-    assert store.records() == [RECORD]
+    assert store.images() == [RECORD]
 
 
 def test_records_come_oldest_first(store: ImageStore) -> None:
     older = dataclasses.replace(RECORD, id="ami-2", created="2025-01-01T00:00:00.000Z")
     for record in (RECORD, older):
         store.write(record)
-    assert [record.id for record in store.records()] == ["ami-2", "ami-1"]
+    assert [record.id for record in store.images()] == ["ami-2", "ami-1"]
 
 
 def test_a_record_that_was_written_halfway_is_not_read(store: ImageStore, tmp_path: Path) -> None:
     store.write(RECORD)
     (tmp_path / "images" / "ami-2.draft").write_text('{"id": "ami')
-    assert [record.id for record in store.records()] == ["ami-1"]
+    assert [record.id for record in store.images()] == ["ami-1"]
 
 
 def test_an_image_that_was_removed_is_gone_and_may_be_removed_again(store: ImageStore) -> None:
     store.write(RECORD)
     store.remove(RECORD.id)
     store.remove(RECORD.id)
-    assert store.records() == []
+    assert store.images() == []
 
 
 def _layer(store: ImageStore) -> Path:
-    path = store.new_layer()
-    path.mkdir()
-    (path / "file").write_text("content")
+    with store.new_layer() as path:
+        path.mkdir()
+        (path / "file").write_text("content")
     return path
 
 
@@ -81,8 +82,8 @@ def test_a_layer_shared_by_two_images_goes_with_the_second(store: ImageStore) ->
 
 
 def test_public_images_are_not_ours() -> None:
-    assert own(RECORD)
-    assert not own(dataclasses.replace(RECORD, owner=debian.OWNER))
+    assert RECORD.own
+    assert not dataclasses.replace(RECORD, owner=debian.OWNER).own
 
 
 def test_whatever_decides_a_public_images_content_decides_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,6 @@ def test_a_launch_outside_of_auto_scaling_has_the_version_it_names() -> None:
         "LaunchTemplateId": "lt-1",
         "Version": "3",
     }
-    assert with_version(None) is None
 
 
 def test_an_instance_nothing_is_about_to_happen_to_has_no_such_metadata() -> None:
