@@ -19,7 +19,7 @@ from localcloud.site import Site
 pytestmark = pytest.mark.machines
 
 
-def test_images_and_their_tags_survive_and_nothing_else_does(tmp_path: Path) -> None:
+def test_images_their_tags_and_machines_survive(tmp_path: Path) -> None:
     site = Site("amithree", tmp_path, network=IPv4Network("10.131.0.0/16"), port=8131)
     try:
         control.up(site)
