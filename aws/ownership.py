@@ -36,7 +36,7 @@ class Run:
     @property
     def name(self) -> str:
         """The beginning of every name of this run's things; AWS takes it everywhere."""
-        return f"{PREFIX}{self.id}"
+        return f"{PREFIX}{self.id}"[:58]
 
     def new_name(self) -> str:
         """A name for one temporary thing: a run may need several of a kind at once."""

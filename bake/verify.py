@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -151,7 +152,7 @@ def run_suite(trial: Trial, tests: Sequence[Path], reports: Path) -> TestReport:
     junit.unlink(missing_ok=True)
     with (reports / "report.log").open("w") as log:
         subprocess.run(
-            suite_argv(trial, tests, junit),
+            [*_dying_with_us(), *suite_argv(trial, tests, junit)],
             env={**os.environ, **suite_environment(trial)},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -160,6 +161,12 @@ def run_suite(trial: Trial, tests: Sequence[Path], reports: Path) -> TestReport:
             check=False,
         )
     return read_junit(junit)
+
+
+def _dying_with_us() -> list[str]:
+    """What makes a program end when this one is killed; nothing where util-linux does not offer it."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 
 def _wait_booted(login: Login) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,20 +43,23 @@ class ControlGroup:
 
     def kill(self, *, patience_seconds: float = 10) -> None:
         """End every process in the group and below, then remove the groups."""
-        if not self.path.exists():
+        try:
+            (self.path / "cgroup.kill").write_text("1")
+        except FileNotFoundError:
             return
-        (self.path / "cgroup.kill").write_text("1")
         deadline = time.monotonic() + patience_seconds
         while self._populated() and time.monotonic() < deadline:
             time.sleep(0.02)
         self._remove()
 
     def _populated(self) -> bool:
-        return "populated 1" in (self.path / "cgroup.events").read_text()
+        try:
+            return "populated 1" in (self.path / "cgroup.events").read_text()
+        except OSError:
+            return False
 
     def _remove(self) -> None:
-        for group in sorted((p for p in self.path.rglob("*") if p.is_dir()), reverse=True):
+        # From the bottom up; os.walk does not mind groups that vanish meanwhile, as those of a guest do.
+        for group, _, _ in os.walk(self.path, topdown=False):
             with suppress(OSError):
-                group.rmdir()
-        with suppress(OSError):
-            self.path.rmdir()
+                Path(group).rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -96,13 +97,29 @@ def site() -> Iterator[Site]:
 
     forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
     with tempfile.TemporaryDirectory(prefix="amitest-") as home:
-        where = Site("amitest", Path(home), network=IPv4Network("10.129.0.0/16"), port=8129)
-        try:
-            yield where
-        finally:
-            control.down(where)
+        with slot() as number:
+            network = IPv4Network(f"10.{200 + number}.0.0/16")
+            where = Site(f"amitest{number}", Path(home), network=network, port=8130 + number)
+            try:
+                yield where
+            finally:
+                control.down(where)
         assert traces(where) == []
         assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == forwarding
+
+
+@contextmanager
+def slot() -> Iterator[int]:
+    """A number that no other run of the tests on this computer has now."""
+    for number in range(20):
+        with Path(tempfile.gettempdir(), f"amibake-tests-{number}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield number
+            return
+    pytest.fail("twenty runs of the tests are under way on this computer")
 
 
 @pytest.fixture(scope="session")

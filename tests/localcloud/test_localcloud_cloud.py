@@ -155,6 +155,11 @@ def test_nothing_of_the_daemon_listens_beyond_this_computer(desk: Desk) -> None:
     assert local == [f"127.0.0.1:{desk.site.port}"]
 
 
+def _beside(desk: Desk) -> str:
+    """A name for a second cloud that no other run of the tests uses."""
+    return desk.site.name.replace("amitest", "amitwo")
+
+
 def test_a_second_daemon_of_the_same_site_is_refused(desk: Desk) -> None:
     said = _daemon(desk.site)
     assert said.startswith("this local cloud runs already")
@@ -162,10 +167,11 @@ def test_a_second_daemon_of_the_same_site_is_refused(desk: Desk) -> None:
     assert control.status(desk.site)["running"]
 
 
-def test_a_port_in_use_is_one_clear_error_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_port_in_use_is_one_clear_error_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        other = Site("amitwo", tmp_path, network=IPv4Network("10.130.0.0/16"), port=port)
+        network = IPv4Network((int(desk.site.network.network_address) + (20 << 16), 16))
+        other = Site(_beside(desk), tmp_path, network=network, port=port)
         said = _daemon(other)
     assert said.startswith(f"port {port} of 127.0.0.1 is in use")
     assert "LOCALCLOUD_PORT" in said
@@ -173,9 +179,9 @@ def test_a_port_in_use_is_one_clear_error_and_leaves_nothing(tmp_path: Path) -> 
 
 
 def test_a_network_in_use_is_one_clear_error_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
-    other = dataclasses.replace(desk.site, name="amitwo", home=tmp_path, port=8130)
+    other = dataclasses.replace(desk.site, name=_beside(desk), home=tmp_path, port=desk.site.port + 20)
     said = _daemon(other)
-    assert "overlaps the local cloud's 10.129.0.0/16" in said
+    assert f"overlaps the local cloud's {desk.site.network}" in said
     assert "LOCALCLOUD_NETWORK" in said
     assert traces(other) == []
 
