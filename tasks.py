@@ -142,7 +142,7 @@ def the_cloud(name: str, *, install: bool = True) -> Iterator[None]:
         return
     needs.ensure(_note, install=install)
     site = site_from_environment()
-    control.up(site)
+    control.up(site, _note)
     os.environ.update(site.environment)
     for other in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         os.environ.pop(other, None)

@@ -39,8 +39,20 @@ def status(site: Site) -> dict[str, Any]:
         }
 
 
-def up(site: Site) -> bool:
-    """Have the daemon running. Returns whether it had to be started."""
+def fault(site: Site, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Ask the daemon for faults, and return all that are still to come. Raises DaemonTrouble."""
+    request = urllib.request.Request(f"{site.endpoint_url}/local-cloud/faults", json.dumps(wanted).encode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return dict(json.load(answer))
+    except (urllib.error.URLError, OSError, ValueError) as why:
+        raise DaemonTrouble(
+            f"the local cloud did not take the fault: {why}", "run `invoke local.up`"
+        ) from why
+
+
+def up(site: Site, say: Callable[[str], None] = lambda _: None) -> bool:
+    """Have the daemon running. Returns whether it had to be started; what it notices at that is passed on."""
     found = status(site)
     if found["running"]:
         if found["name"] != site.name:
@@ -63,6 +75,8 @@ def up(site: Site) -> bool:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if status(site)["running"]:
+            for line in site.notices.read_text().splitlines():
+                say(line)
             return True
         if daemon.poll() is not None:
             raise DaemonTrouble(
@@ -73,7 +87,7 @@ def up(site: Site) -> bool:
 
 
 def down(site: Site) -> list[str]:
-    """End the daemon and its machines; only images stay. Returns the machines that were running."""
+    """End the daemon and its machines; all that AWS would keep stays. Returns the machines there are."""
     machines = [machine["instance_id"] for machine in status(site)["machines"]]
     pid = _pid(site)
     if pid:

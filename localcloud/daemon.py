@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -15,12 +14,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import hooks
+from localcloud import backends, groups, hooks
 from localcloud.cgroups import ControlGroup
+from localcloud.endpoint import Endpoint, fault_pages
 from localcloud.errors import DaemonTrouble, LocalCloudError
+from localcloud.faults import Faults
+from localcloud.firewall import Firewall
 from localcloud.namespaces import listen_in
 from localcloud.network import Network
+from localcloud.request import Request
 from localcloud.site import ACCOUNT, METADATA_ADDRESS, Site, site_from_environment
+from localcloud.state import Backends, State
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -34,49 +38,6 @@ _MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_EC2_ENABLE_INSTAN
 _PATIENCE_AT_THE_END_SECONDS = 20
 
 
-class Endpoint:
-    """The AWS API as a WSGI application, and beside it the daemon's own `/local-cloud/` pages."""
-
-    def __init__(self, site: Site, catalog: Catalog, instances: Instances) -> None:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
-        from localcloud.ebs import Ebs
-
-        self._aws = DomainDispatcherApplication(create_backend_app)
-        self._ebs = Ebs(catalog)
-        self._site = site
-        self._catalog = catalog
-        self._instances = instances
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request."""
-        if environ.get("PATH_INFO") == "/local-cloud/status":
-            return self._status(start_response)
-        if self._ebs.concerns(environ):
-            return self._ebs(environ, start_response)
-        answer: Iterable[bytes] = self._aws(environ, start_response)
-        if "/ec2/" in environ.get("HTTP_AUTHORIZATION", ""):
-            self._catalog.save()
-        return answer
-
-    def _status(self, start_response: Callable[..., Any]) -> list[bytes]:
-        body = json.dumps(
-            {
-                "running": True,
-                "name": self._site.name,
-                "endpoint_url": self._site.endpoint_url,
-                "region": self._site.region,
-                "machines": [
-                    _machine(record) for record in self._instances.records() if record.state != "terminated"
-                ],
-                "load_balancers": [],
-                "dns": None,
-            }
-        ).encode()
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        return [body]
-
-
 def serve(site: Site) -> None:
     """Run the local cloud until SIGTERM, then leave nothing behind."""
     os.environ.update(_MOTO_SETTINGS)
@@ -87,8 +48,13 @@ def serve(site: Site) -> None:
     with ExitStack() as stack:
         stack.enter_context(_only_one(site))
         network = stack.enter_context(_network(site))
-        catalog, instances = _cloud(site, network)
-        for server in _servers(site, network, catalog, instances):
+        notice = _notices(site.notices)
+        state = _state(site, notice)
+        faults = Faults()
+        catalog, instances = _cloud(site, network, state.load(), notice, faults)
+        stack.enter_context(state.keeping())
+        instances.follow(state.touch)
+        for server in _servers(site, network, _endpoint(site, catalog, instances, state, faults), instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
         # Before the servers end: machines that go down still ask who they are, and say that they go.
@@ -97,12 +63,9 @@ def serve(site: Site) -> None:
 
 
 def clean_up(site: Site) -> None:
-    """Remove what a daemon that did not end well left: processes, network, machines' folders."""
-    import shutil
-
+    """End what a daemon that did not end well left: processes and network. Machines' disks stay."""
     ControlGroup.of(site).kill()
     Network(site).down()
-    shutil.rmtree(site.home / "instances", ignore_errors=True)
 
 
 @contextmanager
@@ -133,27 +96,43 @@ def _network(site: Site) -> Iterator[Network]:
         network.down()
 
 
-def _cloud(site: Site, network: Network) -> tuple[Catalog, Instances]:
+def _cloud(
+    site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
+) -> tuple[Catalog, Instances]:
     from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
     from localcloud.instances import Instances
 
-    notice = _notices(site.notices)
     catalog = Catalog(site, notice)
-    instances = Instances(site, network, catalog.layers_of, notice)
+    instances = Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
     ec2.install(site, instances)
     image_api.install(catalog, instances)
+    backends.give_back(saved)
     catalog.load()
-    catalog.store.drop_unused_layers(())
+    instances.restore(backends.records(saved))
+    catalog.store.drop_unused_layers(instances.layers_in_use())
     catalog.store.drop_unused_disks()
+    firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
+    instances.follow(lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site))))
     return catalog, instances
 
 
-def _servers(site: Site, network: Network, catalog: Catalog, instances: Instances) -> list[BaseWSGIServer]:
+def _state(site: Site, notice: Callable[[str], None]) -> State:
+    from moto.s3.models import FakeKey
+
+    return State(site.state, FakeKey, backends.collect, notice)
+
+
+def _ec2(site: Site) -> Any:
+    from moto.ec2.models import ec2_backends
+
+    return ec2_backends[ACCOUNT][site.region]
+
+
+def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instances) -> list[BaseWSGIServer]:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import WSGIRequestHandler
 
-    endpoint = Endpoint(site, catalog, instances)
     try:
         outside = socket.create_server(("127.0.0.1", site.port), backlog=256)
     except OSError as why:
@@ -167,6 +146,39 @@ def _servers(site: Site, network: Network, catalog: Catalog, instances: Instance
         _server(inside, endpoint, MotoRequestHandler),
         _server(metadata, _metadata(site, instances), WSGIRequestHandler),
     ]
+
+
+def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State, faults: Faults) -> Endpoint:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    from localcloud.ebs import Ebs
+
+    def changed(_: Request) -> None:
+        catalog.save()
+        instances.changed()
+
+    def status(_: dict[str, Any]) -> dict[str, Any]:
+        alive = (record for record in instances.records() if record.state != "terminated")
+        return {
+            "running": True,
+            "name": site.name,
+            "endpoint_url": site.endpoint_url,
+            "region": site.region,
+            "machines": [_machine(record) for record in alive],
+            "load_balancers": [],
+            "dns": None,
+        }
+
+    pages = {"/local-cloud/status": status, **fault_pages(faults)}
+    moto = DomainDispatcherApplication(create_backend_app)
+    ebs = Ebs(catalog)
+
+    def aws(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        app = ebs if ebs.concerns(environ) else moto
+        answer: Iterable[bytes] = app(environ, start_response)
+        return answer
+
+    return Endpoint(aws, state.gate.passing, changed, faults, pages)
 
 
 def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:

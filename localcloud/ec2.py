@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from localcloud import checks, groups, templates
 from localcloud.hooks import replace
 from localcloud.instances import Instances, set_state
 from localcloud.site import Site
@@ -15,6 +16,10 @@ _MODELS = "moto.ec2.models"
 
 def install(site: Site, instances: Instances) -> None:
     """Put machines behind moto's EC2."""
+    groups.install()
+    templates.install()
+    checks.install(instances.health)
+    _metadata_options()
     _network_of(site)
     _launching(site, instances)
     _lifecycle(instances)
@@ -31,6 +36,25 @@ def _network_of(site: Site) -> None:
         return vpc
 
     replace(f"{_MODELS}:EC2Backend.create_default_vpc", lambda _: create_default_vpc)
+
+
+def _metadata_options() -> None:
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def modify_instance_metadata_options(self: Any, instance_id: str, **asked: Any) -> Any:
+            now = self.get_instance(instance_id).metadata_options
+            kept = {
+                "http_tokens": now.http_tokens,
+                "hop_limit": now.http_put_response_hop_limit,
+                "http_endpoint": now.http_endpoint,
+                "http_protocol": now.http_protocol_ipv6,
+                "metadata_tags": now.instance_metadata_tags,
+            }
+            given = {name: value for name, value in asked.items() if value is not None}
+            return original(self, instance_id=instance_id, **{**kept, **given})
+
+        return modify_instance_metadata_options
+
+    replace(f"{_MODELS}:EC2Backend.modify_instance_metadata_options", wrap)
 
 
 def _launching(site: Site, instances: Instances) -> None:
@@ -69,6 +93,7 @@ def _launching(site: Site, instances: Instances) -> None:
             for record in reservation.instances:
                 _refuse_foreign_address(site, record)
                 instances.launch(record)
+            groups.show_default_group(reservation.instances)
             _give_profiles(self, reservation.instances, kwargs)
             return reservation
 

@@ -31,6 +31,28 @@ HOOKED: dict[str, tuple[str, ...]] = {
     "moto.ec2.models:EC2Backend.associate_iam_instance_profile": (
         "self", "instance_id", "iam_instance_profile_name", "iam_instance_profile_arn",
     ),
+    "moto.ec2.models:EC2Backend.create_vpc": (
+        "self", "cidr_block", "instance_tenancy", "amazon_provided_ipv6_cidr_block",
+        "ipv6_cidr_block_network_border_group", "tags", "is_default",
+    ),
+    "moto.ec2.models:EC2Backend.modify_instance_security_groups": (
+        "self", "instance_id", "new_group_id_list",
+    ),
+    "moto.ec2.models:EC2Backend.modify_network_interface_attribute": (
+        "self", "eni_id", "group_ids", "source_dest_check", "description",
+    ),
+    "moto.ec2.models:EC2Backend.modify_instance_metadata_options": (
+        "self", "instance_id", "http_tokens", "hop_limit", "http_endpoint", "dry_run", "http_protocol",
+        "metadata_tags",
+    ),
+    "moto.ec2.models:EC2Backend.describe_instance_status": (
+        "self", "instance_ids", "include_all_instances", "filters",
+    ),
+    "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version": ("self",),
+    "moto.ec2.models.launch_templates:LaunchTemplate.create_version": ("self", "data", "description"),
+    "moto.autoscaling.models:FakeAutoScalingGroup.replace_autoscaling_group_instances": (
+        "self", "count_needed", "propagated_tags",
+    ),
     "moto.ec2.responses.general:General.get_console_output": ("self",),
     "moto.ec2.responses.instances:InstanceResponse._parse_block_device_mapping": ("self",),
     "moto.ec2.responses.amis:AmisResponse.create_image": ("self",),

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cgroups import ControlGroup
-from localcloud.errors import LocalCloudError
+from localcloud.checks import Health
+from localcloud.errors import BootFailed, LocalCloudError
 from localcloud.guestfiles import guest_files, host_nameservers, lay
+from localcloud.limits import Limits, Size
 from localcloud.machine import Ending, Machine, Plot
 from localcloud.network import Network, Port
 from localcloud.site import Site
@@ -35,6 +37,13 @@ def set_state(record: Any, name: str, code: str = "", message: str = "") -> None
         record.state_reason.code, record.state_reason.message = code, f"{code}: {message}"
 
 
+def _size(instance_type: str) -> Size | None:
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+    known = INSTANCE_TYPES.get(instance_type)
+    return Size(known["VCpuInfo"]["DefaultVCpus"], known["MemoryInfo"]["SizeInMiB"]) if known else None
+
+
 class Instances:
     """Every instance of the site and its machine.
 
@@ -48,15 +57,19 @@ class Instances:
         network: Network,
         layers_of: Callable[[str], tuple[Path, ...]],
         notice: Callable[[str], None],
+        machine_dies: Callable[[], bool] = lambda: False,
     ) -> None:
         self._site = site
         self._network = network
         self._layers_of = layers_of
         self._notice = notice
+        self._machine_dies = machine_dies
         self._cgroup = ControlGroup.of(site)
+        self._limits = Limits(self._cgroup, notice)
         self._records: dict[str, Any] = {}
         self._machines: dict[str, Machine] = {}
         self._locks: dict[str, threading.RLock] = {}
+        self._followers: list[Callable[[], object]] = []
 
     @property
     def folder(self) -> Path:
@@ -78,9 +91,24 @@ class Instances:
                 return record
         return None
 
+    def health(self, instance_id: str) -> Health:
+        """What a status check of an instance finds."""
+        machine = self._machines.get(instance_id)
+        return machine.health() if machine is not None else Health.IMPAIRED
+
     def layers_in_use(self) -> Iterable[Path]:
         """The layers that machines stand on."""
         return [layer for machine in self._machines.values() for layer in machine.layers]
+
+    def follow(self, follower: Callable[[], object]) -> None:
+        """Have `follower` called now and after every change of EC2's records."""
+        self._followers.append(follower)
+        follower()
+
+    def changed(self) -> None:
+        """Tell the followers that records have changed."""
+        for follower in self._followers:
+            follower()
 
     def launch(self, record: Any) -> None:
         """Bring a new record to life; it is `pending` until its machine runs."""
@@ -88,6 +116,15 @@ class Instances:
         self._locks[record.id] = threading.RLock()
         set_state(record, "pending")
         self._soon(record, self._first_boot)
+
+    def restore(self, records: Iterable[Any]) -> None:
+        """Take over the instances of an earlier run: those that ran boot again, stopped ones stay stopped."""
+        kept = list(records)
+        for record in kept:
+            self._records[record.id] = record
+            self._locks[record.id] = threading.RLock()
+            self._restore(record)
+        self._forget_folders_but({record.id for record in kept})
 
     def start(self, record: Any) -> None:
         """Boot a stopped instance again."""
@@ -134,17 +171,16 @@ class Instances:
         return path.read_bytes()[-65536:] if path.exists() else b""
 
     def end_all(self, *, patience_seconds: float) -> None:
-        """Shut all machines down at once and remove them."""
+        """Shut all machines down at once; their disks stay."""
         running = [machine for machine in self._machines.values() if machine.running]
         with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
             list(pool.map(lambda machine: machine.shut_down(patience_seconds=patience_seconds), running))
-        self._machines.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _soon(self, record: Any, act: Callable[[Any], None]) -> None:
         def one_at_a_time() -> None:
             with self._locks[record.id]:
                 act(record)
+            self.changed()
 
         threading.Thread(target=one_at_a_time, name=f"{act.__name__}-{record.id}", daemon=True).start()
 
@@ -157,9 +193,29 @@ class Instances:
             return
         self._boot(record)
 
+    def _restore(self, record: Any) -> None:
+        layers = Plot(self.folder / record.id).layers()
+        if not layers and record.state == "pending":
+            self.launch(record)
+            return
+        if not layers or not all(layer.exists() for layer in layers):
+            self._failed(record, LocalCloudError("the files it stood on are gone"))
+            return
+        self._machines[record.id] = self._new_machine(record, layers)
+        if record.state in ("running", "pending"):
+            self.start(record)
+        else:
+            set_state(record, "stopped")
+
+    def _forget_folders_but(self, instance_ids: set[str]) -> None:
+        for folder in self.folder.iterdir() if self.folder.exists() else ():
+            if folder.name not in instance_ids:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _new_machine(self, record: Any, layers: tuple[Path, ...]) -> Machine:
         plot = Plot(self.folder / record.id)
         plot.prepare()
+        plot.keep_layers(layers)
         lay(guest_files(self._site, host_nameservers()), plot.runtime)
         port = Port(record.id, IPv4Address(record.private_ip_address), record.nics[0].mac_address)
         return Machine(
@@ -174,8 +230,10 @@ class Instances:
     def _boot(self, record: Any) -> None:
         if record.state not in ("pending", "running"):
             return
-        self._cgroup.child(record.id)
+        self._limits.apply(self._cgroup.child(record.id), _size(record.instance_type))
         try:
+            if self._machine_dies():
+                raise BootFailed("it was not let boot, as asked for by local.fault")
             self._machines[record.id].boot()
         except (LocalCloudError, OSError) as why:
             self._failed(record, why)

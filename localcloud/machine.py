@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cgroups import ControlGroup
+from localcloud.checks import Health
 from localcloud.errors import BootFailed
+from localcloud.firstprocess import answers
 from localcloud.network import Network, Port
 from localcloud.process import run
 
 _LAUNCHER = Path(__file__).with_name("boot-machine.sh")
 _REBOOT_REQUESTED = 133  # systemd-nspawn(1): the exit status that asks its caller to start it again
+_LONGEST_START_SECONDS = 300
 _SIGRTMIN = 34
 _POWER_OFF_SIGNAL = _SIGRTMIN + 3  # what systemd-nspawn sends on SIGTERM, which must not be sent twice
 _REBOOT_SIGNAL = _SIGRTMIN + 5  # systemd(1): what Ctrl-Alt-Del on EC2's side amounts to
@@ -56,6 +59,15 @@ class Plot:
         """All that the machine's console said, over all its boots."""
         return self.path / "console.log"
 
+    def keep_layers(self, layers: tuple[Path, ...]) -> None:
+        """Keep what the machine stands on, for a daemon started later."""
+        (self.path / "layers").write_text("".join(f"{layer}\n" for layer in layers))
+
+    def layers(self) -> tuple[Path, ...]:
+        """What the machine stands on, nothing when it never was made."""
+        kept = self.path / "layers"
+        return tuple(map(Path, kept.read_text().splitlines())) if kept.exists() else ()
+
     def prepare(self) -> None:
         """Make what is missing of the folder."""
         for name in ("upper", "work", "root", "runtime"):
@@ -87,6 +99,7 @@ class Machine:
         self._asked_to_end = False
         self._booted = threading.Event()
         self._leader = 0
+        self._started = 0.0
 
     @property
     def running(self) -> bool:
@@ -97,6 +110,13 @@ class Machine:
     def booted(self) -> bool:
         """Whether the machine's systemd has reported that it is up."""
         return self._booted.is_set()
+
+    def health(self) -> Health:
+        """Initializing until the machine's systemd has reported, but not forever; then what it answers."""
+        if not self.booted:
+            young = time.monotonic() - self._started < _LONGEST_START_SECONDS
+            return Health.INITIALIZING if self.running and young else Health.IMPAIRED
+        return Health.OK if self.running and answers(self._leader) else Health.IMPAIRED
 
     def boot(self, *, patience_seconds: float = 60) -> None:
         """Start the machine; return once its first process runs. Raises BootFailed with the console's end."""
@@ -154,6 +174,7 @@ class Machine:
         shutil.rmtree(self.plot.path / "work", ignore_errors=True)
         self.plot.prepare()
         self.layers = (to, *self.layers)
+        self.plot.keep_layers(self.layers)
 
     def destroy(self) -> None:
         """Remove the machine's files, but not its console's."""
@@ -161,6 +182,7 @@ class Machine:
             shutil.rmtree(self.plot.path / name, ignore_errors=True)
 
     def _spawn(self, patience_seconds: float) -> None:
+        self._started = time.monotonic()
         address = self.plot.path / "notify"
         address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:

@@ -145,6 +145,7 @@ class MetadataService:
             }
         if record.metadata_options.instance_metadata_tags == "enabled":
             meta["tags"] = {"instance": {tag["key"]: tag["value"] for tag in record.get_tags()}}
+        meta |= _notices(record)
         profile = _profile_name(record)
         if profile:
             meta["iam"] = {
@@ -216,6 +217,32 @@ def _interface(record: Any, nic: Any, site: Site, groups: str) -> Tree:
         "vpc-id": record.vpc_id,
         "vpc-ipv4-cidr-block": str(site.network),
     }
+
+
+def _notices(record: Any) -> Tree:
+    """What may be about to happen to the instance; absent, and so 404, when nothing is."""
+    tree: Tree = {}
+    interruption = getattr(record, "interruption", None)
+    if interruption:
+        tree["spot"] = {
+            "instance-action": json.dumps({"action": "terminate", "time": interruption}),
+            "termination-time": interruption,
+        }
+    state = _lifecycle_state(record)
+    if state:
+        tree["autoscaling"] = {"target-lifecycle-state": state}
+    return tree
+
+
+def _lifecycle_state(record: Any) -> str:
+    """Where Auto Scaling wants the instance to go, empty outside of a group."""
+    group = getattr(record, "autoscaling_group", None)
+    for one in group.instance_states if group else ():
+        if one.instance.id == record.id:
+            state, _, waiting = one.lifecycle_state.partition(":")
+            target = {"Pending": "InService", "Terminating": "Terminated", "Detaching": "Detached"}
+            return f"Warmed:{waiting}" if state == "Warmed" else target.get(state, state)
+    return ""
 
 
 def _identity_document(record: Any, site: Site) -> str:

@@ -1,5 +1,8 @@
-"""The VPC: a network namespace with a bridge, the metadata address, and one guarded port per machine.
+"""The VPC: a network namespace that routes between one guarded link per machine, as EC2's network does.
 
+Machines believe that they share a link; in truth each has its own, and the VPC answers their ARP for all the
+others. So every packet is routed here, and the kernel's connection tracking sees it: that is what makes
+security groups stateful (on a bridge it would take CONFIG_NF_CONNTRACK_BRIDGE, which few kernels have).
 Everything but the host's end of the link lives inside the namespace, so taking the VPC down is deleting it.
 """
 
@@ -16,18 +19,23 @@ from localcloud.hostsettings import SETTINGS
 from localcloud.process import run
 from localcloud.site import METADATA_ADDRESS, Site
 
+PORTS = "m-*"
+"""The VPC's ends of the machines' links, as nftables matches them."""
+
 # A machine may speak only from its own address: this is what makes the source address a proof of identity
-# for the metadata service. Bridge ports are the machines; the bridge's own traffic does not pass prerouting.
-_GUARD = """
-table bridge vpc {
-    set owners { type ifname . ipv4_addr; }
-    chain guard {
-        type filter hook prerouting priority -300; policy drop;
-        ether type ip iifname . ip saddr @owners accept
-        ether type arp iifname . arp saddr ip @owners accept
-    }
-}
+# for the metadata service. It may speak IPv4 and ARP alone, and ARP reaches nobody but the VPC.
+_GUARD = f"""
+table inet guard {{
+    set owners {{ type ifname . ipv4_addr; }}
+    chain prerouting {{
+        type filter hook prerouting priority raw; policy accept;
+        iifname "{PORTS}" iifname . ip saddr != @owners drop
+        iifname "{PORTS}" meta nfproto != ipv4 drop
+    }}
+}}
 """
+
+_ROUTER_SETTINGS = ("net.ipv4.ip_forward=1", "net.ipv4.conf.default.rp_filter=1")
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Port:
 
     @property
     def outer(self) -> str:
-        """The interface at the bridge's end, at most 15 characters as Linux wants it."""
+        """The VPC's end of the machine's link, at most 15 characters as Linux wants it."""
         return f"m-{hashlib.sha256(self.machine.encode()).hexdigest()[:12]}"
 
 
@@ -82,12 +90,13 @@ class Network:
             "link set uplink up",
             f"route add default via {site.desk_address}",
             "link add vpc type bridge",
-            f"addr add {site.gateway}/{site.machines.prefixlen} dev vpc",
+            f"addr add {site.gateway}/32 dev vpc",
             f"addr add {METADATA_ADDRESS}/32 dev vpc",
             "link set vpc up",
+            f"route add blackhole {site.machines}",
         ))  # fmt: skip
-        run(["ip", "netns", "exec", vpc, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
-        run(["ip", "netns", "exec", vpc, "nft", "-f", "-"], stdin=_GUARD)
+        self._set_in_vpc(*_ROUTER_SETTINGS)
+        self.filter(_GUARD)
         run(["nft", "-f", "-"], stdin=self._translation())
         for setting in SETTINGS:
             setting.enforce(self.site)
@@ -110,7 +119,13 @@ class Network:
         run(["ip", "netns", "add", namespace])
         run(["ip", "-n", vpc, "link", "add", port.outer, "type", "veth", "peer", "name", "ens5",
              "address", port.mac, "netns", namespace])  # fmt: skip
-        run(["ip", "-n", vpc, "link", "set", port.outer, "master", "vpc", "up"])
+        self._set_in_vpc(
+            f"net.ipv4.conf.{port.outer}.proxy_arp=1", f"net.ipv4.neigh.{port.outer}.proxy_delay=0"
+        )
+        run(["ip", "-n", vpc, "-batch", "-"], stdin=_lines(
+            f"link set {port.outer} up",
+            f"route add {port.address}/32 dev {port.outer}",
+        ))  # fmt: skip
         run(["ip", "-n", namespace, "-batch", "-"], stdin=_lines(
             "link set lo up",
             f"addr add {port.address}/{self.site.machines.prefixlen} dev ens5",
@@ -128,9 +143,16 @@ class Network:
         if self.namespace(port.machine) in self._namespaces():
             _delete_namespace(self.namespace(port.machine))
 
+    def filter(self, rules: str) -> None:
+        """Load rules into the VPC, all at once or not at all."""
+        run(["ip", "netns", "exec", self.vpc, "nft", "-f", "-"], stdin=rules)
+
     def _guard(self, verb: str, port: Port) -> None:
-        element = f'{verb} element bridge vpc owners {{ "{port.outer}" . {port.address} }}'
+        element = f'{verb} element inet guard owners {{ "{port.outer}" . {port.address} }}'
         run(["ip", "netns", "exec", self.vpc, "nft", element])
+
+    def _set_in_vpc(self, *settings: str) -> None:
+        run(["ip", "netns", "exec", self.vpc, "sysctl", "-qw", *settings])
 
     def _namespaces(self) -> list[str]:
         names = [line.split()[0] for line in run(["ip", "netns", "list"]).splitlines() if line.strip()]

@@ -75,6 +75,11 @@ class Site:
         return self.home / "daemon.pid"
 
     @property
+    def state(self) -> Path:
+        """The folder of what AWS's side knows, kept between runs."""
+        return self.home / "state"
+
+    @property
     def notices(self) -> Path:
         """What the daemon is doing, a line each, for people who wait."""
         return self.home / "notices.log"

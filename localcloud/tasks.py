@@ -65,22 +65,48 @@ class Said:
         return self.sentence
 
 
+@dataclass(frozen=True)
+class Faulty:
+    """What `local.fault` shows."""
+
+    found: dict[str, Any]
+    degraded: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return self.found
+
+    def __rich__(self) -> str:
+        """As people read it."""
+        lines = [
+            f"{fault['count']} calls of {fault['action']} fail from the {fault['nth']}. call on:"
+            f" {fault['code'] or 'throttled'}"
+            for fault in self.found["refused"]
+        ]
+        if self.found["late_seconds"]:
+            lines.append(f"what is made is seen {self.found['late_seconds']:g} seconds later")
+        if self.found["dead_machines"]:
+            lines.append(f"the next {self.found['dead_machines']} machines do not boot")
+        return "\n".join(lines) or "nothing is to fail; `invoke --help local.fault` tells what can"
+
+
 @task(help={"install": "install the Debian packages that are missing (--no-install prints the command)"})
 def up(_: Context, install: bool = True) -> Status:
     """Start the local cloud: an AWS endpoint on this computer whose instances are real machines."""
     needs.ensure(_say, install=install)
     site = site_from_environment()
-    control.up(site)
+    control.up(site, _say)
     return Status(control.status(site))
 
 
 @task
 def down(_: Context) -> Said:
-    """Stop the local cloud and its machines. Images stay; no mount, bridge, rule or process does."""
+    """Stop the local cloud and its machines; what they hold is kept, but no mount, rule or process."""
     site = site_from_environment()
     ended = control.down(site)
     machines = f" with {len(ended)} machines" if ended else ""
-    return Said(f"the local cloud is down{machines}", {"running": False, "ended": ended})
+    kept = "images, instances, buckets and all other records are kept for `invoke local.up`"
+    return Said(f"the local cloud is down{machines}; {kept}", {"running": False, "ended": ended})
 
 
 @task
@@ -136,6 +162,49 @@ def env(_: Context) -> None:
     print(" ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in site.environment.items())]))  # noqa: T201
 
 
+@task(
+    help={
+        "action": "AWS action whose calls fail, such as RunInstances",
+        "code": "AWS error code they fail with; throttled when left out",
+        "nth": "the first call that fails, counted from now",
+        "count": "how many calls fail",
+        "late": "seconds for which Describe calls do not find what is made from now on, when they name it",
+        "machines": "how many of the next machines do not boot",
+        "clear": "let everything go well again",
+    }
+)
+def fault(
+    _: Context,
+    action: str = "",
+    code: str = "",
+    nth: int = 1,
+    count: int = 1,
+    late: str = "",
+    machines: int = 0,
+    clear: bool = False,
+) -> Faulty:
+    """Make the local cloud fail on purpose, until it ends; without options, show what is still to fail."""
+    wanted: dict[str, Any] = {"clear": True} if clear else {}
+    if code and not action:
+        raise LocalCloudError(f"{code}: of which action?", "name it: --action RunInstances")
+    if min(nth, count) < 1 or machines < 0:
+        raise LocalCloudError("calls and machines are counted from 1", "see `invoke --help local.fault`")
+    if action:
+        wanted["refuse"] = {"action": action, "code": code, "nth": nth, "count": count}
+    if late:
+        wanted["late_seconds"] = _seconds(late)
+    if machines:
+        wanted["dead_machines"] = machines
+    return Faulty(control.fault(site_from_environment(), wanted))
+
+
+def _seconds(text: str) -> float:
+    try:
+        return max(0.0, float(text))
+    except ValueError as why:
+        raise LocalCloudError(f"--late {text} is no number of seconds", "such as: --late 2.5") from why
+
+
 def _machine(instance: str) -> dict[str, Any]:
     machines = control.status(site_from_environment())["machines"]
     chosen = [machine for machine in machines if instance in ("", machine["instance_id"])]
@@ -150,4 +219,4 @@ def _machine(instance: str) -> dict[str, Any]:
     return dict(chosen[0])
 
 
-TASKS: tuple[Any, ...] = (up, down, status, reset, ssh, console, env)
+TASKS: tuple[Any, ...] = (up, down, status, reset, ssh, console, env, fault)

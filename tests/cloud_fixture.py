@@ -135,7 +135,15 @@ def desk(site: Site) -> Desk:
         cloud = connect()
     key = SshKey.generate()
     cloud.ec2.import_key_pair(KeyName=KEY_NAME, PublicKeyMaterial=key.public.encode())
+    _let_the_desk_in(cloud, site)
     return Desk(site, cloud, key)
+
+
+def _let_the_desk_in(cloud: Cloud, site: Site) -> None:
+    """Machines launched without groups get the default one, which lets nobody in from outside, as on AWS."""
+    cloud.ec2.authorize_security_group_ingress(
+        GroupName="default", IpProtocol="-1", CidrIp=f"{site.desk_address}/32"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -114,7 +114,7 @@ def test_a_machine_may_speak_from_the_address_of_its_port_only(monkeypatch: pyte
     monkeypatch.setattr("localcloud.network.run", programs)
     port = Port("i-1", IPv4Address("10.50.1.2"), "02:00:00:00:00:01")
     Network(SITE).plug(port)
-    assert programs.asked[-1].endswith(f'nft add element bridge vpc owners {{ "{port.outer}" . 10.50.1.2 }}')
+    assert programs.asked[-1].endswith(f'nft add element inet guard owners {{ "{port.outer}" . 10.50.1.2 }}')
 
 
 def test_only_namespaces_of_the_site_go_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

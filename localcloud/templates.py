@@ -1,0 +1,68 @@
+"""Launch templates as EC2 and Auto Scaling read them: versions made of others, and the version asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from localcloud.hooks import replace
+
+_request = threading.local()  # what moto's own layers drop between the request and the models
+
+
+def install() -> None:
+    """Let CreateLaunchTemplateVersion heed SourceVersion, and Auto Scaling the version its group names."""
+
+    def wrap_response(original: Callable[..., Any]) -> Callable[..., Any]:
+        def create_launch_template_version(self: Any) -> Any:
+            _request.source = self._get_param("SourceVersion")
+            try:
+                return original(self)
+            finally:
+                _request.source = None
+
+        return create_launch_template_version
+
+    def wrap_template(original: Callable[..., Any]) -> Callable[..., Any]:
+        def create_version(self: Any, data: dict[str, Any], description: str) -> Any:
+            source = getattr(_request, "source", None)
+            return original(
+                self, merged(self.get_version(source).data, data) if source else data, description
+            )
+
+        return create_version
+
+    def wrap_group(original: Callable[..., Any]) -> Callable[..., Any]:
+        def replace_autoscaling_group_instances(self: Any, *args: Any) -> None:
+            _request.version = self.launch_template_version if self.ec2_launch_template else None
+            try:
+                original(self, *args)
+            finally:
+                _request.version = None
+
+        return replace_autoscaling_group_instances
+
+    def wrap_lookup(original: Callable[..., Any]) -> Callable[..., Any]:
+        def get_template(self: Any, launch_template_arg: dict[str, Any]) -> Any:
+            return original(self, with_version(launch_template_arg))
+
+        return get_template
+
+    replace("moto.ec2.models.instances:InstanceBackend._get_template_from_args", wrap_lookup)
+    replace(
+        "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version", wrap_response
+    )
+    replace("moto.ec2.models.launch_templates:LaunchTemplate.create_version", wrap_template)
+    replace("moto.autoscaling.models:FakeAutoScalingGroup.replace_autoscaling_group_instances", wrap_group)
+
+
+def with_version(template: dict[str, Any]) -> dict[str, Any]:
+    """A launch's template with the version of the Auto Scaling group that is launching, if one is."""
+    wanted = getattr(_request, "version", None)
+    return {**template, "Version": wanted} if wanted and "Version" not in template else template
+
+
+def merged(source: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """The data of a version made of another: what is given replaces what was there, whole."""
+    return {**source, **data}
