@@ -1,21 +1,16 @@
-"""An image that was registered from a snapshot boots on a machine. Needs a local cloud that runs."""
+"""An image that was registered from a snapshot boots on a machine."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 
-pytestmark = [
-    pytest.mark.machines,
-    pytest.mark.skipif(
-        not os.environ.get("AWS_ENDPOINT_URL"), reason="AWS_ENDPOINT_URL names no local cloud"
-    ),
-]
+from aws.session import Cloud
+
+pytestmark = pytest.mark.machines
 
 _LEAVE_A_FILE = """#!/bin/sh
 echo left by the first machine > /var/lib/left-behind
@@ -27,8 +22,8 @@ echo "FOUND: $(cat /var/lib/left-behind)" > /dev/console
 
 
 @pytest.fixture
-def ec2() -> Any:
-    return boto3.client("ec2")
+def ec2(cloud: Cloud) -> Any:
+    return cloud.ec2
 
 
 @pytest.fixture
