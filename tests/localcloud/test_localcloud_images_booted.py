@@ -55,10 +55,10 @@ def console_says(ec2: Any, instance: str, wanted: str) -> str:
 
 
 def test_an_image_registered_from_a_snapshot_boots_with_the_files_of_the_first_machine(
-    ec2: Any, launched: Callable[[str, str], str]
+    cloud: Cloud, ec2: Any, launched: Callable[[str, str], str]
 ) -> None:
     parameter = "/aws/service/debian/release/13/latest/amd64"
-    debian = boto3.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    debian = cloud.ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
     first = launched(debian, _LEAVE_A_FILE)
     console_says(ec2, first, "FILE-IS-WRITTEN")
     name = f"left-behind-{time.time_ns()}"
