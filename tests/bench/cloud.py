@@ -108,6 +108,10 @@ def ground(say: Callable[[str], None]) -> Iterator[Ground]:
         control.up(site)
         cloud, key = connect(), SshKey.generate()
         cloud.ec2.import_key_pair(KeyName=_KEY_NAME, PublicKeyMaterial=key.public.encode())
+        # Machines launched without groups are in the default one, which lets nobody in from outside.
+        cloud.ec2.authorize_security_group_ingress(
+            GroupName="default", IpProtocol="-1", CidrIp=f"{site.desk_address}/32"
+        )
         yield Ground(site, cloud, folder, key, key.write(folder / "key"), dict(os.environ), say)
 
 
