@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from aws import temporary
 from aws.errors import InstanceLost
 from aws.instance import Instance, Launch, launched, wait_running
 from aws.keys import SshKey
+from aws.userdata import node_user_data
 from bake.builder import SSH_BUDGET_SECONDS
 from bake.errors import NotVerified, SshUnreachable
 from bake.image import FAILED, VERIFIED, Image, set_state
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 NODES = 2
 """Two, because what must differ between nodes (host keys, machine id) shows only on two."""
 
-INPUTS_FILE = "/etc/amibake/inputs.json"
 _SUITE_SECONDS = 900
 
 
@@ -62,13 +61,6 @@ class Trial:
             "  ControlPersist 120\n"
         )
         return path
-
-
-def node_user_data(inputs: dict[str, str]) -> str:
-    """Cloud-config that hands a node its inputs, readable by root alone."""
-    content = json.dumps(inputs, indent=1)
-    file = {"path": INPUTS_FILE, "permissions": "0600", "owner": "root:root", "content": content}
-    return "#cloud-config\n" + json.dumps({"write_files": [file]})
 
 
 def verify(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) -> TestReport:

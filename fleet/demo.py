@@ -5,7 +5,6 @@ It stays until it is ended or its time is up, and there is one of it: the next d
 
 from __future__ import annotations
 
-import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from aws.instance import Launch, console_tail, launch, terminate, wait_running
 from aws.ownership import Run, specification
 from aws.patience import Patience, wait_for
 from aws.place import find_place
+from aws.userdata import node_user_data
 from fleet.errors import NotServing
 
 if TYPE_CHECKING:
@@ -92,18 +92,13 @@ def show(cloud: Cloud, image_id: str, photograph: bytes, subnet: str = "") -> De
 
 
 def _launch(cloud: Cloud, run: Run, place: Place, image_id: str, bucket: str) -> tuple[str, ...]:
-    inputs = {
-        "path": "/etc/amibake/inputs.json",
-        "permissions": "0600",
-        "content": json.dumps({"BUCKET": f"text:{bucket}"}),
-    }
     wanted = Launch(
         image_id=image_id,
         instance_type="t3.small",
         subnet_id=place.subnet_id,
         tags=run.tags(**{"amibake:demo": "yes"}),
         group_ids=(_have_group(cloud, run, place),),
-        user_data="#cloud-config\n" + json.dumps({"write_files": [inputs]}),
+        user_data=node_user_data({"BUCKET": f"text:{bucket}"}),
         profile=_have_profile(cloud, run, bucket),
     )
     return launch(cloud, wanted)

@@ -60,24 +60,6 @@ def _metadata_options() -> None:
 def _launching(site: Site, instances: Instances) -> None:
     request = threading.local()  # what moto's own layers drop between the request and the backend
 
-    def wrap_request(original: Callable[..., Any]) -> Callable[..., Any]:
-        by_token: dict[str, Any] = {}
-
-        def run_instances(self: Any) -> Any:
-            token = self._get_param("ClientToken")
-            if token in by_token:
-                return by_token[token]
-            request.count = int(self._get_param("MaxCount", if_none="1"))
-            try:
-                result = original(self)
-            finally:
-                request.count = None
-            if token:
-                by_token[token] = result
-            return result
-
-        return run_instances
-
     def wrap_backend(original: Callable[..., Any]) -> Callable[..., Any]:
         def run_instances(
             self: Any,
@@ -99,16 +81,43 @@ def _launching(site: Site, instances: Instances) -> None:
 
         return run_instances
 
-    def wrap_record(original: Callable[..., Any]) -> Callable[..., Any]:
-        def pending(self: Any, *args: Any, **kwargs: Any) -> None:
-            original(self, *args, **kwargs)
-            set_state(self, "pending")
-
-        return pending
-
-    replace("moto.ec2.responses.instances:InstanceResponse.run_instances", wrap_request)
+    replace("moto.ec2.responses.instances:InstanceResponse.run_instances", _once_per_token(request))
     replace(f"{_MODELS}:EC2Backend.run_instances", wrap_backend)
-    replace("moto.ec2.models.instances:Instance.__init__", wrap_record)
+    replace("moto.ec2.models.instances:Instance.__init__", _born_pending)
+
+
+def _once_per_token(request: threading.local) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Answer a request with a client token once, and tell the backend how many were asked for."""
+
+    def wrap_request(original: Callable[..., Any]) -> Callable[..., Any]:
+        by_token: dict[str, Any] = {}
+
+        def run_instances(self: Any) -> Any:
+            token = self._get_param("ClientToken")
+            if token in by_token:
+                return by_token[token]
+            request.count = int(self._get_param("MaxCount", if_none="1"))
+            try:
+                result = original(self)
+            finally:
+                request.count = None
+            if token:
+                by_token[token] = result
+            return result
+
+        return run_instances
+
+    return wrap_request
+
+
+def _born_pending(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a record begin as `pending`, where moto has it run at once."""
+
+    def pending(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        set_state(self, "pending")
+
+    return pending
 
 
 def _check_and_complete(backend: Any, image_id: str, kwargs: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import task
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.table import Table
 
 from localcloud import control, needs
@@ -22,7 +23,7 @@ _stderr = Console(stderr=True)
 
 
 def _say(text: str) -> None:
-    _stderr.print(f"  [dim]{text}[/]", highlight=False)
+    _stderr.print(f"  [dim]{escape(text)}[/]", highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
