@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import cast
 
+from fleet import health_check, listener
+from fleet.errors import DeploymentError
+from fleet.health_check import HealthCheck
+from fleet.lb_errors import LoadBalancerWrong
+from fleet.listener import ENCRYPTED, Listener
+from fleet.load_balancer import KINDS, Kind
 from fleet.server_template import DESK, read_source
 from fleet.table import Table
 
-TYPES = ("classic", "application", "network")
-_LISTENER = re.compile(r"(http|https|tcp|ssl|tls):(\d{1,5})(?:\s*->\s*(http|https|tcp|ssl|tls):(\d{1,5}))?")
-_LISTENER_WORDS = 'a list of listeners such as "http:80", or "https:443 -> http:80"'
-_HEALTH = re.compile(r"(TCP|SSL):\d{1,5}|(HTTP|HTTPS):\d{1,5}/\S*")
-_SECURE = ("https", "ssl", "tls")
-
-
-@dataclass(frozen=True)
-class Listener:
-    """A port of the load balancer, and the node's port behind it."""
-
-    protocol: str
-    port: int
-    node_protocol: str
-    node_port: int
-
-    def __str__(self) -> str:
-        return f"{self.protocol}:{self.port} -> {self.node_protocol}:{self.node_port}"
+_LISTENERS = 'a list of listeners such as "HTTP:80", or "HTTPS:443=HTTP:80"'
 
 
 @dataclass(frozen=True)
@@ -33,19 +22,19 @@ class Balancer:
     """One load balancer. Stickiness is off: every node answers every request alike."""
 
     name: str
-    kind: str = "classic"
-    listeners: tuple[Listener, ...] = ()
-    certificate: str = ""
-    health: str = "HTTP:80/health"
-    interval_seconds: int = 5
-    timeout_seconds: int = 3
-    healthy: int = 2
-    unhealthy: int = 2
-    draining_seconds: int = 30
-    cross_zone: bool = True
-    internal: bool = False
-    sources: tuple[str, ...] = (DESK,)
-    """Who may reach the listeners: `desk` or CIDRs. A network load balancer has no group; its nodes' is used."""
+    kind: Kind
+    listeners: tuple[Listener, ...]
+    check: HealthCheck
+    draining_seconds: int
+    cross_zone: bool
+    internal: bool
+    sources: tuple[str, ...]
+    """Who may reach the listeners: `desk` or CIDRs. A network one has no group: its nodes let them in."""
+
+    @property
+    def in_service_seconds(self) -> int:
+        """How long a node that answers may take until it is in service."""
+        return self.check.in_service_seconds
 
 
 def read_balancers(top: Table) -> tuple[Balancer, ...]:
@@ -54,39 +43,50 @@ def read_balancers(top: Table) -> tuple[Balancer, ...]:
 
 
 def _balancer(name: str, table: Table) -> Balancer:
-    interval = table.number("interval_seconds", 5, 2, 300)
+    kind = cast("Kind", table.choice("type", KINDS))
     balancer = Balancer(
         name=name,
-        kind=table.choice("type", TYPES),
-        listeners=_listeners(table),
-        certificate=table.text("certificate", ""),
-        health=table.matching("health_check", _HEALTH, "TCP:80, or HTTP:80/path", "HTTP:80/health"),
-        interval_seconds=interval,
-        timeout_seconds=table.number("timeout_seconds", min(3, interval - 1), 1, 120),
-        healthy=table.number("healthy", 2, 2, 10),
-        unhealthy=table.number("unhealthy", 2, 2, 10),
-        draining_seconds=table.number("draining_seconds", 30, 0, 3600),
+        kind=kind,
+        listeners=_listeners(table, kind),
+        check=_check(table, kind),
+        draining_seconds=table.number("draining_seconds", 30, 1 if kind == "classic" else 0, 3600),
         cross_zone=table.flag("cross_zone", default=True),
         internal=table.flag("internal"),
         sources=_sources(table),
     )
-    if balancer.timeout_seconds >= interval:
-        raise table.wrong("timeout_seconds", f"fewer seconds than `interval_seconds`, {interval}")
     table.finish()
     return balancer
 
 
-def _listeners(table: Table) -> tuple[Listener, ...]:
-    found = []
-    for text in table.texts("listeners", _LISTENER_WORDS) or ("http:80",):
-        parts = _LISTENER.fullmatch(text)
-        if parts is None:
-            raise table.wrong("listeners", f"{_LISTENER_WORDS}; {text!r} is none")
-        protocol, port, node_protocol, node_port = parts.groups()
-        found.append(Listener(protocol, int(port), node_protocol or protocol, int(node_port or port)))
-    if any(one.protocol in _SECURE for one in found) and not table.text("certificate", ""):
-        raise table.wrong("certificate", "the ARN of the certificate that a secure listener shows")
-    return tuple(found)
+def _check(table: Table, kind: Kind) -> HealthCheck:
+    interval = table.number("interval_seconds", 10, 5, 300)
+    try:
+        check = health_check.parse(
+            table.text("health_check", "TCP:80" if kind == "network" else "HTTP:80/health"),
+            interval_seconds=interval,
+            timeout_seconds=table.number("timeout_seconds", min(5, interval - 1), 2, 120),
+            healthy_threshold=table.number("healthy", 2, 2, 10),
+            unhealthy_threshold=table.number("unhealthy", 2, 2, 10),
+        )
+    except LoadBalancerWrong as why:
+        raise table.wrong("health_check", why.hint) from why
+    if wrong := list(health_check.faults(check, kind)):
+        raise DeploymentError(f"{table.path}: {table.where}: {'; '.join(wrong)}", "see fleet/README.md")
+    return check
+
+
+def _listeners(table: Table, kind: Kind) -> tuple[Listener, ...]:
+    certificate = table.text("certificate", "")
+    texts = table.texts("listeners", _LISTENERS)
+    try:
+        found = tuple(listener.parse(text, certificate) for text in texts) or (listener.default(kind),)
+    except LoadBalancerWrong as why:
+        raise table.wrong("listeners", _LISTENERS) from why
+    if any(one.protocol in ENCRYPTED and not certificate for one in found):
+        raise table.wrong("certificate", "the ARN of the certificate that an encrypted listener shows")
+    if wrong := list(listener.faults(found, kind)):
+        raise DeploymentError(f"{table.path}: {table.where}: {'; '.join(wrong)}", "see fleet/README.md")
+    return found
 
 
 def _sources(table: Table) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def check_name(where: str, zone: str, name: str, kind: str) -> None:
         raise DeploymentError(f"{where}: {name} does not lie in the zone {zone}", f"try www.{zone}")
     if name == zone and kind == "cname":
         raise DeploymentError(
-            f"{where}: {name} is the zone's apex, and a CNAME cannot stand there: a CNAME admits no record beside"
-            " it (RFC 1034), and the apex always has its SOA and NS records",
+            f"{where}: {name} is the zone's apex, and a CNAME cannot stand there: it admits no record"
+            " beside itself (RFC 1034), and the apex always has its SOA and NS records",
             f'use type = "alias", or another name, such as www.{zone}',
         )
