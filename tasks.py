@@ -29,6 +29,7 @@ from aws.errors import AwsError
 from bake import image_tasks
 from bake import tasks as bake_tasks
 from bake.errors import BakeError
+from fleet import deployment_tasks
 from fleet import tasks as fleet_tasks
 from fleet.demo import Demo
 from fleet.errors import FleetError
@@ -247,6 +248,10 @@ def _namespace() -> Collection:
         images.add_task(at_the_desk(one, cloud=True))
     root.add_collection(images)
     root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
+    fleet = Collection("fleet")
+    for one in deployment_tasks.TASKS:
+        fleet.add_task(at_the_desk(one, cloud=True))
+    root.add_collection(fleet)
     local = Collection("local")
     for one in local_tasks.TASKS:
         local.add_task(at_the_desk(one, cloud=False))

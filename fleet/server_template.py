@@ -44,6 +44,10 @@ class ServerTemplate:
     policy: Path | None = None
     """What the role may do, as JSON; None: the policy that bootstrap ships."""
     run_lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    settings: Path | None = None
+    """The image's bootstrap.toml, by which inputs are checked before anything is created."""
+    scripts: Path | None = None
+    """Where the scripts of the run lists lie here; None: those that bootstrap ships."""
     inputs: Pairs = ()
     balancers: tuple[str, ...] = ()
 
@@ -102,6 +106,8 @@ def _template(name: str, table: Table, balancers: Sequence[str]) -> ServerTempla
         security_groups=table.texts("security_groups", "a list of security group ids"),
         policy=table.file("policy"),
         run_lists=_run_lists(table),
+        settings=table.file("settings"),
+        scripts=table.file("scripts", folder=True),
         inputs=read_inputs(table),
         balancers=table.some_of("load_balancers", balancers),
     )
