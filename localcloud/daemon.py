@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import backends, groups, hooks
+from localcloud import backends, groups, hooks, lb_install
 from localcloud.balancers import OPEN, Balancers
 from localcloud.cgroups import ControlGroup
 from localcloud.endpoint import Endpoint, fault_pages
@@ -61,6 +61,9 @@ def serve(site: Site) -> None:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
         balancers.start()
+        names = lb_install.names(site, network, instances, balancers, notice)
+        stack.callback(names.stop)
+        instances.follow(names.refresh)
         stack.callback(balancers.stop)
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
@@ -104,7 +107,7 @@ def _network(site: Site) -> Iterator[Network]:
 def _cloud(
     site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
 ) -> tuple[Catalog, Instances, Balancers]:
-    from localcloud import ec2, image_api, lb_install
+    from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
     from localcloud.instances import Instances
 
@@ -118,7 +121,7 @@ def _cloud(
     instances.restore(backends.records(saved))
     catalog.store.drop_unused_layers(instances.layers_in_use())
     catalog.store.drop_unused_disks()
-    firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
+    firewall = Firewall(network.filter, (site.gateway, site.dns_address, METADATA_ADDRESS))
     instances.follow(
         lambda: firewall.refresh(
             [*groups.members(instances.records()), *balancers.guarded()], [*groups.groups(_ec2(site)), OPEN]
@@ -178,7 +181,7 @@ def _endpoint(
             "region": site.region,
             "machines": [_machine(record) for record in alive],
             "load_balancers": balancers.documents(),
-            "dns": None,
+            "dns": {"address": str(site.dns_address)},
         }
 
     pages = {"/local-cloud/status": status, **fault_pages(faults)}
