@@ -17,11 +17,17 @@ _RESPONSE = "moto.elb.responses:ELBResponse"
 class Findings(Protocol):
     """What is known of the load balancers that run."""
 
+    def runs(self, balancer_id: str) -> bool:
+        """Whether a load balancer carries traffic."""
+        ...
+
     def finding(self, balancer_id: str, pool: str, target_id: str) -> Finding | None:
         """How a target stands, None when it is not there."""
+        ...
 
     def leaving(self, balancer_id: str, pool: str) -> list[str]:
         """The targets of a pool that are draining."""
+        ...
 
 
 def install(findings: Findings, found: Found) -> None:

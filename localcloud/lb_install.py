@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from localcloud import dns_records, lb_certificates, lb_classic, lb_classic_api, lb_classic_records
+from localcloud import (
+    dns_records,
+    lb_certificates,
+    lb_classic,
+    lb_classic_api,
+    lb_classic_records,
+    lb_v2,
+    lb_v2_records,
+)
 from localcloud.balancers import Balancers, Wanted
 from localcloud.dns import NameServer
 from localcloud.dns_zones import Zone
@@ -24,13 +32,14 @@ def install(site: Site, network: Network, instances: Instances, notice: Callable
     balancers = Balancers(
         site,
         network,
-        [lambda: _classic(site, instances)],
+        [lambda: _classic(site, instances), lambda: _v2(site, instances)],
         lambda arn: lb_certificates.recorded(ACCOUNT, site.region, arn),
         notice,
         lambda body, log: None,
     )
     lb_classic_records.install(site, found)
     lb_classic_api.install(balancers, found)
+    lb_v2_records.install(site, found, balancers)
     return balancers
 
 
@@ -57,3 +66,15 @@ def _classic(site: Site, instances: Instances) -> Iterator[Wanted]:
         balancer = lb_classic.described(record)
         if balancer is not None:
             yield Wanted(balancer, lb_classic.members(record, balancer, known))
+
+
+def _v2(site: Site, instances: Instances) -> Iterator[Wanted]:
+    from moto.elbv2.models import elbv2_backends
+
+    backend = elbv2_backends[ACCOUNT][site.region]
+    known = {record.id: record for record in instances.records()}
+    groups = dict(backend.target_groups)
+    for record in list(backend.load_balancers.values()):
+        balancer = lb_v2.described(record, groups)
+        if balancer is not None:
+            yield Wanted(balancer, lb_v2.members(record, groups, known, backend.load_balancers))
