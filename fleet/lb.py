@@ -27,7 +27,7 @@ _LOOK_SECONDS = 2.0
 
 def find(cloud: Cloud, name: str, kind: Kind | None = None) -> LoadBalancer:
     """The load balancer of that name. Raises NoLoadBalancer for none, or one of either generation."""
-    found = [one for one in _named(cloud, name) if kind in (None, one.kind)]
+    found = [one for one in named(cloud, name) if kind in (None, one.kind)]
     if not found:
         raise NoLoadBalancer(
             f"{cloud.region} has no load balancer {name!r}" + (f" of type {kind}" if kind else ""),
@@ -124,12 +124,17 @@ def health(cloud: Cloud, balancer: LoadBalancer) -> dict[str, Health]:
 
 def delete(cloud: Cloud, balancer: LoadBalancer) -> list[str]:
     """Remove a load balancer and all that belongs to it; return what was done. Raises NotOurBalancer."""
+    own(balancer)
+    return done(removals(cloud, balancer.name, balancer.kind))
+
+
+def own(balancer: LoadBalancer) -> None:
+    """Raise NotOurBalancer unless this toolkit made it."""
     if not balancer.ours:
         raise NotOurBalancer(
             f"{balancer.name} was not made by this toolkit",
             "remove it the way it was made, or in the console",
         )
-    return done(removals(cloud, balancer.name, balancer.kind))
 
 
 def removals(cloud: Cloud, name: str, kind: Kind) -> Iterator[Change]:
@@ -176,12 +181,13 @@ def _told(ids: Sequence[str], health: Mapping[str, Health]) -> str:
     )
 
 
-def _named(cloud: Cloud, name: str) -> list[LoadBalancer]:
+def named(cloud: Cloud, name: str) -> list[LoadBalancer]:
+    """The load balancers of a name, of which there may be one of either generation."""
     return [one for one in (classic.find(cloud, name), targeting.find(cloud, name)) if one is not None]
 
 
 def _allowed(cloud: Cloud, wanted: Wanted) -> None:
-    for one in _named(cloud, wanted.name):
+    for one in named(cloud, wanted.name):
         if one.kind == wanted.kind and not one.ours:
             raise NotOurBalancer(
                 f"there is a {one.kind} load balancer {one.name} that this toolkit did not make",

@@ -24,13 +24,12 @@ _NOT_REGISTERED = "Target.NotRegistered"
 
 def find(cloud: Cloud, name: str) -> Any | None:
     """A target group, as AWS describes it, if there is one of that name."""
-    try:
-        found = cloud.elbv2.describe_target_groups(Names=[name])["TargetGroups"]
-    except ClientError as why:
-        if why.response["Error"]["Code"] != "TargetGroupNotFound":
-            raise
-        return None
-    return next(iter(found), None)
+    return next(iter(_described(cloud, Names=[name])), None)
+
+
+def behind(cloud: Cloud, arn: str) -> list[Any]:
+    """The target groups that a load balancer forwards to, as AWS describes them."""
+    return _described(cloud, LoadBalancerArn=arn)
 
 
 def changes(cloud: Cloud, wanted: Wanted, vpc_id: str) -> Iterator[Change]:
@@ -113,6 +112,15 @@ def removals(cloud: Cloud, name: str) -> Iterator[Change]:
             {"ResourceInUse"},
         ),
     )
+
+
+def _described(cloud: Cloud, **which: Any) -> list[Any]:
+    try:
+        return list(cloud.elbv2.describe_target_groups(**which)["TargetGroups"])
+    except ClientError as why:
+        if why.response["Error"]["Code"] != "TargetGroupNotFound":
+            raise
+        return []
 
 
 def _tags(cloud: Cloud, arn: str) -> dict[str, str]:

@@ -105,9 +105,8 @@ def _of(cloud: Cloud, described: Any, tags: dict[str, str]) -> LoadBalancer | No
     if described["Type"] not in ("application", "network"):
         return None
     arn, name = described["LoadBalancerArn"], described["LoadBalancerName"]
-    behind = cloud.elbv2.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]
     # Its own group may stand alone for a moment: a creation may have been cut short before the listener.
-    group = _own(behind, name) or target_groups.find(cloud, name)
+    group = _own(target_groups.behind(cloud, arn), name) or target_groups.find(cloud, name)
     if group is None:
         return None
     attributes = target_groups.attributes(cloud, group["TargetGroupArn"])

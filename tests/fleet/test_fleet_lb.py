@@ -26,7 +26,7 @@ Failing = Callable[[str, str, Exception], None]
 
 
 def wanted(kind: Kind, **more: Any) -> Wanted:
-    return Wanted(kind, "web", health_check.parse("HTTP:80/health"), **more)
+    return Wanted(**{"kind": kind, "name": "web", "check": health_check.parse("HTTP:80/health"), **more})
 
 
 @pytest.fixture(autouse=True)
@@ -331,6 +331,7 @@ def test_a_deregistration_is_over_when_the_nodes_are_really_out(
     seen: list[dict[str, Health]],
     clock: FakeClock,
 ) -> None:
+    (classic if balancer.kind == "classic" else target_groups).register(mock_cloud, balancer, nodes[:2])
     staying = {nodes[1]: Health("healthy")}
     seen += [{nodes[0]: Health("healthy"), **staying}, {nodes[0]: Health("draining"), **staying}, staying]
     assert lb.deregister(mock_cloud, balancer, [nodes[0], nodes[2]], clock=clock) == [nodes[0]]
