@@ -128,6 +128,7 @@ def suite_argv(trial: Trial, tests: Sequence[Path], junit: Path) -> list[str]:
     return [
         sys.executable, "-m", "pytest", *map(str, tests),
         "--override-ini=addopts=", "--override-ini=junit_family=xunit1", "-p", "no:cacheprovider",
+        "-p", "bake.pernode", f"--numprocesses={len(trial.nodes)}", "--dist=loadgroup",
         "-q", "-ra", "--color=no", "--tb=short",
         f"--hosts={hosts}", "--sudo", f"--ssh-config={trial.ssh_config}",
         f"--ssh-identity-file={trial.key_file}", f"--junitxml={junit}",
