@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def scratch_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A place for scratch folders of the test's own: other runs' on this computer are nobody's business here."""
+    """A place for scratch folders of the test's own: other runs stay unseen."""
     place = tmp_path / "scratch"
     place.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(place))
