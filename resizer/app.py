@@ -12,7 +12,9 @@ from resizer.blob import Blob
 from resizer.errors import BadAddressError, MethodError, MissingError, RefusalError, ResizerError
 from resizer.flight import Flight
 from resizer.gate import Gate
+from resizer.limits import Limits
 from resizer.media import media_type
+from resizer.options import Options
 from resizer.pixels import render
 
 if TYPE_CHECKING:
@@ -122,9 +124,10 @@ class Desk:
         config = self._config
         original = self._store.read(config.original(address.key), config.max_original_bytes)
         with self._gate.passage():
-            picture = render(
-                original.data, address.width, quality=config.quality, max_pixels=config.max_pixels
-            )
+            options = Options(width=address.width, quality=config.quality)
+            limits = Limits(config.max_pixels, config.max_original_bytes)
+            kept = (media_type(original.data) or "").removeprefix("image/") or "jpeg"
+            picture = render(original.data, options, limits, kept)
         return Found(Blob(picture.data, original.modified), picture.media_type, "rendered")
 
     def _keep(self, address: Address, found: Found) -> None:

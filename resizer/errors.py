@@ -79,6 +79,12 @@ class UndecodableError(RefusalError):
     status, code = 422, "undecodable"
 
 
+class TooSlowError(RefusalError):
+    """The original takes longer to render than the node agrees to spend."""
+
+    status, code = 422, "too_slow"
+
+
 class StoreError(RefusalError):
     """The object store answered with a failure."""
 
