@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from resizer.errors import TooManyBytesError, TooManyPixelsError, TooSlowError
+from resizer.errors import TooLargeResultError, TooManyBytesError, TooManyPixelsError, TooSlowError
 
 FORMATS = frozenset({"jpeg", "png", "webp", "avif", "gif", "tiff", "bmp"})
 # WebP's own limit. Beyond it lies nothing that a page shows, but kernels and palettes of absurd proportions.
@@ -28,10 +28,10 @@ class Limits:
 
     max_pixels: int = 50_000_000
     max_bytes: int = 64 << 20
-    max_frames: int = 300
+    max_frames: int = 200
     max_animated_pixels: int = 50_000_000
     max_output_pixels: int = 16_777_216
-    decode_seconds: float = 15.0
+    decode_seconds: float = 10.0
     formats: frozenset[str] = FORMATS
 
     def admit_bytes(self, count: int) -> None:
@@ -48,9 +48,9 @@ class Limits:
             raise too_many(f"{width} x {height}", self.max_pixels)
 
     def admit_output(self, width: int, height: int) -> None:
-        """Raise TooManyPixelsError if a result of this size is too large to make."""
+        """Raise TooLargeResultError if a result of this size is too large to make."""
         if width * height > self.max_output_pixels or max(width, height) > MAX_OUTPUT_SIDE:
-            raise TooManyPixelsError(
+            raise TooLargeResultError(
                 f"The result would have {width} x {height} pixels; the limit is {self.max_output_pixels}"
                 f" and {MAX_OUTPUT_SIDE} on a side.",
                 "Ask for a smaller size.",

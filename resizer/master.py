@@ -19,20 +19,20 @@ LONGEST_SIDE = 1600
 # nothing, for what is made of a master is at most one `_SHARE`th of its size.
 SETTINGS = {"quality": 92, "subsampling": "4:2:0", "optimize": True}
 _SHARE = 2
-_PAYS = 4  # times fewer pixels than the original, or decoding it is no cheaper than a draft of the original
-_SMALLEST = 800  # pixels on the longer side: below, the original itself is rendered in five milliseconds
+# Of the original's sides, at most. With half of them the larger sizes would cost half of what they cost from
+# the original, for much of that is scaling and encoding; with a third they cost at most a third.
+_PART = 3
+_SMALLEST = 640  # pixels on the longer side: below, the original itself is rendered in a few milliseconds
 _COMMENT = re.compile(rb"resizer master of ([0-9]{1,5}) x ([0-9]{1,5})")
 
 
 def master_size(source: Size, longest_side: int) -> Size | None:
     """Return the size of the master of an original of `source`; None if there shall be none.
 
-    It is half of the original's, or as much less as `longest_side` asks for.
+    It is a third of the original's, or as much less as `longest_side` asks for.
     """
-    side = min(longest_side, max(source) // 2)
-    size = plan(source, Options(width=side, height=side)).size
-    worth = source[0] * source[1] >= _PAYS * size[0] * size[1] and min(size) > 1
-    return size if worth and side >= _SMALLEST else None
+    side = min(longest_side, max(source) // _PART)
+    return plan(source, Options(width=side, height=side)).size if side >= _SMALLEST else None
 
 
 def comment(source: Size) -> bytes:

@@ -24,11 +24,11 @@ Colour = tuple[int, int, int]
 class Options:
     """How a result shall look; the defaults are an upright sRGB picture of the original's own size.
 
-    `width` and `height` are CSS pixels: `dpr` of them make the pixels of the result. `quality` is 1..100, None
-    for the node's own; `background` is RGB, None for transparent where the format can be, else white. `blur`
-    is the standard deviation in pixels of the result, `sharpen` a strength (1 is a usual one), 0 for neither.
-    `rotate` is clockwise, and comes before the box: `width` is that of the result. `version` changes nothing
-    but the URL.
+    `width` and `height` are CSS pixels: `dpr` of them make the pixels of the result. `quality` is 1..100,
+    None for the node's own; `background` is RGB, None for transparent where the format can be, else white.
+    `blur` is the standard deviation in pixels of the result, `sharpen` a strength (1 is a usual one), 0 for
+    neither. `rotate` is clockwise, and comes before the box: `width` is that of the result. `version` changes
+    nothing but the URL.
     """
 
     width: int | None = None

@@ -39,7 +39,8 @@ def render(
     An animated GIF or WebP stays one in these two formats; beyond the limits, and in others, its first frame
     is taken. Transparent parts are laid on the background where one is asked for or, in white, needed.
 
-    Raises TooManyBytesError, NotAnImageError, TooManyPixelsError, TooSlowError or UndecodableError.
+    Raises TooManyBytesError, NotAnImageError, TooManyPixelsError, TooLargeResultError, TooSlowError or
+    UndecodableError.
     """
     deadline = Deadline(limits.decode_seconds, clock)
     with decode.opened(data, limits, deadline) as image:
