@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
     from localcloud.catalog import Catalog
-    from localcloud.instances import Instances
+    from localcloud.roster import Roster
 
 # moto reads these when it is imported: none of its own images, and types as EC2 knows them.
 _MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "yes"}
@@ -64,6 +64,8 @@ def serve(site: Site) -> None:
 
 def clean_up(site: Site) -> None:
     """End what a daemon that did not end well left: processes and network. Machines' disks stay."""
+    if not site.bodies:
+        return
     ControlGroup.of(site).kill()
     Network(site).down()
 
@@ -88,6 +90,9 @@ def _only_one(site: Site) -> Iterator[None]:
 @contextmanager
 def _network(site: Site) -> Iterator[Network]:
     network = Network(site)
+    if not site.bodies:
+        yield network
+        return
     try:
         network.up()
         yield network
@@ -98,23 +103,39 @@ def _network(site: Site) -> Iterator[Network]:
 
 def _cloud(
     site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
-) -> tuple[Catalog, Instances]:
+) -> tuple[Catalog, Roster]:
     from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
-    from localcloud.instances import Instances
 
     catalog = Catalog(site, notice)
-    instances = Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
+    instances = _roster(site, network, catalog, notice, faults)
     ec2.install(site, instances)
     image_api.install(catalog, instances)
     backends.give_back(saved)
     catalog.load()
     instances.restore(backends.records(saved))
-    catalog.store.drop_unused_layers(instances.layers_in_use())
-    catalog.store.drop_unused_disks()
-    firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
-    instances.follow(lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site))))
+    if site.bodies:
+        catalog.store.drop_unused_layers(instances.layers_in_use())
+        catalog.store.drop_unused_disks()
+        firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
+        instances.follow(
+            lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site)))
+        )
     return catalog, instances
+
+
+def _roster(
+    site: Site, network: Network, catalog: Catalog, notice: Callable[[str], None], faults: Faults
+) -> Roster:
+    if site.bodies:
+        from localcloud.instances import Instances
+
+        return Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
+    from localcloud.bodies import Bodiless, Later
+
+    later = Later()
+    later.start()
+    return Bodiless(later, faults.machine_dies)
 
 
 def _state(site: Site, notice: Callable[[str], None]) -> State:
@@ -129,7 +150,7 @@ def _ec2(site: Site) -> Any:
     return ec2_backends[ACCOUNT][site.region]
 
 
-def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instances) -> list[BaseWSGIServer]:
+def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Roster) -> list[BaseWSGIServer]:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import WSGIRequestHandler
 
@@ -139,6 +160,8 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instan
         raise DaemonTrouble(
             f"port {site.port} of 127.0.0.1 is in use", "choose another: export LOCALCLOUD_PORT=8118"
         ) from why
+    if not site.bodies:
+        return [_server(outside, endpoint, MotoRequestHandler)]
     inside = listen_in(network.vpc, str(site.gateway), site.port)
     metadata = listen_in(network.vpc, str(METADATA_ADDRESS), 80)
     return [
@@ -148,7 +171,7 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instan
     ]
 
 
-def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State, faults: Faults) -> Endpoint:
+def _endpoint(site: Site, catalog: Catalog, instances: Roster, state: State, faults: Faults) -> Endpoint:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from localcloud.ebs import Ebs
@@ -197,7 +220,7 @@ def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:
     return make_server(address, port, app, threaded=True, request_handler=Quiet, fd=handle)
 
 
-def _metadata(site: Site, instances: Instances) -> Any:
+def _metadata(site: Site, instances: Roster) -> Any:
     from moto.ec2.models import ec2_backends
     from moto.sts.models import sts_backends
 
