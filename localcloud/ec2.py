@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from localcloud import checks, groups, templates
+from localcloud import checks, groups, listing, templates
 from localcloud.hooks import replace
 from localcloud.roster import Roster, set_state
 from localcloud.site import Site
@@ -19,6 +19,7 @@ def install(site: Site, instances: Roster) -> None:
     groups.install()
     templates.install()
     checks.install(instances.health)
+    listing.install(instances.record)
     _metadata_options()
     _network_of(site)
     _launching(site, instances)
