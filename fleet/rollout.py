@@ -70,7 +70,9 @@ def next_move(standing: Standing, pace: Pace) -> Move:
     surplus = standing.all - standing.wanted
     if pace.in_place:
         return Launch(min(-surplus, step)) if surplus < 0 else Retire(standing.old[: max(step, surplus)])
-    return Retire(standing.old[:surplus]) if surplus > 0 else Launch(step - surplus)
+    if surplus > 0:
+        return Retire(standing.old[:surplus])
+    return Launch(step - surplus if standing.fresh else 1)
 
 
 def moves(standing: Standing, pace: Pace) -> Sequence[Move]:
