@@ -18,12 +18,12 @@ from localcloud.balancers import Balancers, Wanted
 from localcloud.dns import NameServer
 from localcloud.dns_zones import Zone
 from localcloud.guestfiles import host_nameservers
-from localcloud.instances import Instances
+from localcloud.roster import Roster
 from localcloud.network import Network
 from localcloud.site import ACCOUNT, Site
 
 
-def install(site: Site, network: Network, instances: Instances, notice: Callable[[str], None]) -> Balancers:
+def install(site: Site, network: Network, instances: Roster, notice: Callable[[str], None]) -> Balancers:
     """Put traffic behind moto's load balancers."""
 
     def found(instance_id: str) -> Any:
@@ -44,7 +44,7 @@ def install(site: Site, network: Network, instances: Instances, notice: Callable
 
 
 def names(
-    site: Site, network: Network, instances: Instances, balancers: Balancers, notice: Callable[[str], None]
+    site: Site, network: Network, instances: Roster, balancers: Balancers, notice: Callable[[str], None]
 ) -> NameServer:
     """The VPC's name server, which knows the load balancers, the instances and Route 53's zones."""
     from moto.route53.models import route53_backends
@@ -58,7 +58,7 @@ def names(
     return NameServer(site, network, host_nameservers(), zones, notice)
 
 
-def _classic(site: Site, instances: Instances) -> Iterator[Wanted]:
+def _classic(site: Site, instances: Roster) -> Iterator[Wanted]:
     from moto.elb.models import elb_backends
 
     known = {record.id: record for record in instances.records()}
