@@ -12,7 +12,10 @@ _request = threading.local()  # what moto's own layers drop between the request 
 
 
 def install() -> None:
-    """Let CreateLaunchTemplateVersion heed SourceVersion, and Auto Scaling the version its group names."""
+    """Let CreateLaunchTemplateVersion heed SourceVersion, and Auto Scaling the version its group names.
+
+    A template's tags are those it has now.
+    """
 
     def wrap_response(original: Callable[..., Any]) -> Callable[..., Any]:
         def create_launch_template_version(self: Any) -> Any:
@@ -49,6 +52,16 @@ def install() -> None:
 
         return get_template
 
+    def wrap_list(original: Callable[..., Any]) -> Callable[..., Any]:
+        def describe_launch_templates(self: Any, *args: Any, **kwargs: Any) -> Any:
+            # moto keeps the tags of a template's birth beside those it has now.
+            for template in self.launch_templates.values():
+                template.tags = template.get_tags()
+            return original(self, *args, **kwargs)
+
+        return describe_launch_templates
+
+    replace("moto.ec2.models.launch_templates:LaunchTemplateBackend.describe_launch_templates", wrap_list)
     replace("moto.ec2.models.instances:InstanceBackend._get_template_from_args", wrap_lookup)
     replace(
         "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version", wrap_response
