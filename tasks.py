@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from aws.errors import AwsError
 from bake import image_tasks
 from bake import tasks as bake_tasks
 from bake.errors import BakeError
-from fleet import deployment_tasks, lb_tasks
+from fleet import bootstrap_tasks, deployment_tasks, dns_tasks, lb_tasks, node_tasks
 from fleet import tasks as fleet_tasks
 from fleet.demo import Demo
 from fleet.errors import FleetError
@@ -81,12 +81,14 @@ def at_the_desk(
     *,
     cloud: bool,
     plans_alone: bool = False,
+    alone: Callable[[Mapping[str, Any]], bool] = lambda _: False,
     then: Callable[[Any, str], Any] = lambda outcome, _: outcome,
 ) -> Task[Any]:
     """A room's task as people call it: with --json, with --cloud where it talks to one, with exit codes.
 
     With `plans_alone`, its --dry-run starts no cloud; the task hears in `cloud_answers` whether it may ask.
-    `then` may go on from the task's outcome, on the cloud that was chosen.
+    `alone` tells of a call's options whether it needs no cloud at all. `then` may go on from the task's
+    outcome, on the cloud that was chosen.
     """
     body = room_task.body
 
@@ -99,7 +101,7 @@ def at_the_desk(
         with _errors(), ExitStack() as stack:
             answers = not planning or _answers(where)
             context.config.update({"cloud_answers": answers})
-            if cloud and answers:
+            if cloud and answers and not alone(kwargs):
                 stack.enter_context(the_cloud(where, install=install))
             outcome = then(body(context, *args, **kwargs), where)
             _show(outcome, as_json=as_json)
@@ -256,9 +258,18 @@ def _namespace() -> Collection:
     root.add_collection(images)
     root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
     fleet = Collection("fleet")
-    for one in deployment_tasks.TASKS:
+    for one in (*deployment_tasks.TASKS, *node_tasks.TASKS):
         fleet.add_task(at_the_desk(one, cloud=True))
     root.add_collection(fleet)
+    dns = Collection("dns")
+    for one in dns_tasks.TASKS:
+        dns.add_task(at_the_desk(one, cloud=True))
+    root.add_collection(dns)
+    bootstrap = Collection("bootstrap")
+    bootstrap.add_task(at_the_desk(bootstrap_tasks.run, cloud=True, alone=bootstrap_tasks.needs_no_cloud))
+    for one in bootstrap_tasks.TASKS:
+        bootstrap.add_task(at_the_desk(one, cloud=False))
+    root.add_collection(bootstrap)
     balancers = Collection("lb")
     for one in lb_tasks.TASKS:
         balancers.add_task(at_the_desk(one, cloud=True))

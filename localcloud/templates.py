@@ -52,22 +52,23 @@ def install() -> None:
 
         return get_template
 
-    def wrap_list(original: Callable[..., Any]) -> Callable[..., Any]:
-        def describe_launch_templates(self: Any, *args: Any, **kwargs: Any) -> Any:
-            # moto keeps the tags of a template's birth beside those it has now.
-            for template in self.launch_templates.values():
-                template.tags = template.get_tags()
-            return original(self, *args, **kwargs)
-
-        return describe_launch_templates
-
-    replace("moto.ec2.models.launch_templates:LaunchTemplateBackend.describe_launch_templates", wrap_list)
+    replace("moto.ec2.models.launch_templates:LaunchTemplateBackend.describe_launch_templates", _with_tags)
     replace("moto.ec2.models.instances:InstanceBackend._get_template_from_args", wrap_lookup)
     replace(
         "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version", wrap_response
     )
     replace("moto.ec2.models.launch_templates:LaunchTemplate.create_version", wrap_template)
     replace("moto.autoscaling.models:FakeAutoScalingGroup.replace_autoscaling_group_instances", wrap_group)
+
+
+def _with_tags(original: Callable[..., Any]) -> Callable[..., Any]:
+    def describe_launch_templates(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # moto keeps the tags of a template's birth beside those it has now.
+        for template in self.launch_templates.values():
+            template.tags = template.get_tags()
+        return original(self, *args, **kwargs)
+
+    return describe_launch_templates
 
 
 def with_version(template: dict[str, Any]) -> dict[str, Any]:
