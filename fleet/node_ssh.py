@@ -1,8 +1,9 @@
 """The way to nodes: Fabric over SSH. The one file of the fleet that knows Fabric and Paramiko.
 
 Host keys: a node's is pinned under its instance id when first seen, and whoever answers with another key
-later is refused. At the first time it must be one of those the node printed on its console, where EC2 shows that;
-where it does not, the first key seen is taken. The user's own SSH configuration and known hosts are not read.
+later is refused. At the first time it must be one of those the node printed on its console, where EC2 shows
+that; where it does not, the first key seen is taken. The user's own SSH configuration and known hosts are
+not read.
 """
 
 from __future__ import annotations
