@@ -53,7 +53,7 @@ def needs_no_cloud(options: Mapping[str, Any]) -> bool:
         "deployment": "its nodes; those that are not operational, unless --script or --list says what to run",
         "node": "instance id; repeat it for more",
         "host": "address of a node, without asking the cloud for it; repeat it for more",
-        "list": "run list: boot (default), operational or decommission",
+        "list": "boot (default), operational (but what takes nodes out of service), or decommission",
         "script": "one script instead of a run list",
         "input": "NAME=TYPE:VALUE for this run, over what the node was launched with; repeat it for more",
         "dry-run": "have each script say what it would change, and change nothing",

@@ -96,7 +96,8 @@ def test_a_node_that_does_not_do_as_told_says_why(ended: Ended, said: str) -> No
 
 
 def test_the_operational_list_is_the_nodes_own_and_ends_at_the_first_failure() -> None:
-    lists = json.dumps({"run_lists": {"operational": ["a", "b", "c"]}})
+    of_lists = {"a": ["boot", "operational"], "x": ["boot"], "b": ["operational"], "c": ["operational"]}
+    lists = json.dumps([{"name": name, "run_lists": lists} for name, lists in of_lists.items()])
     said = {
         "list": lists,
         "a": answer({**WELL, "name": "a"}),

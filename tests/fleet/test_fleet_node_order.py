@@ -119,6 +119,18 @@ def test_what_the_scripts_of_a_list_said_one_by_one_is_one_report() -> None:
     )
 
 
+def test_what_takes_a_node_out_of_service_is_not_run_with_the_operational_list() -> None:
+    listed = {"register": ["boot", "operational"], "deregister": ["operational", "decommission"]}
+    text = json.dumps([{"name": name, "run_lists": lists} for name, lists in listed.items()])
+    assert node_report.operational(text) == ("register",)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '[{"name": "a"}]'])
+def test_run_lists_that_cannot_be_read_are_said_to_be_so(text: str) -> None:
+    with pytest.raises(ReportError, match="cannot be read"):
+        node_report.operational(text)
+
+
 def test_the_reason_of_a_failure_is_the_end_of_what_was_complained_of() -> None:
     assert Ended(1, "", "a\nb\nc\n").last_words == "b c"
     assert Ended(1, "out", "").last_words == "out"
