@@ -150,8 +150,9 @@ def the_cloud(name: str, *, install: bool = True) -> Iterator[None]:
     if name == "aws":
         yield
         return
-    needs.ensure(_note, install=install)
     site = site_from_environment()
+    if site.bodies:
+        needs.ensure(_note, install=install)
     control.up(site, _note)
     os.environ.update(site.environment)
     for other in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):

@@ -1,6 +1,8 @@
 """What can go wrong with nodes in service.
 
 FleetError
+├── BadSize           a load, a node or costs that cannot be
+├── NoJavaSecurity    no JRE's settings are where they should be
 ├── NotServing        a node is up and does not answer as it should
 ├── DeploymentError   the deployment file cannot be used: unknown key, wrong type, missing file or input
 ├── NotThere          something that was named does not exist in this deployment
@@ -21,6 +23,14 @@ class FleetError(Exception):
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
         self.hint = hint
+
+
+class BadSize(FleetError):
+    """A load, a node or costs that cannot be."""
+
+
+class NoJavaSecurity(FleetError):
+    """No JRE's settings are where they should be."""
 
 
 class NotServing(FleetError):
