@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +108,7 @@ def at_the_desk(
         if isinstance(outcome, Outcome) and outcome.degraded:
             sys.exit(2)
 
-    call.__signature__ = _signature(body, cloud=cloud)  # type: ignore[attr-defined]
+    call.__signature__ = _signature(body, cloud=cloud, repeated=room_task.iterable)  # type: ignore[attr-defined]
     texts = {"json": "print one JSON document on standard output"}
     if cloud:
         texts["install"] = "install missing Debian packages; --no-install names them and stops"
@@ -120,18 +120,19 @@ def at_the_desk(
         default=default,
         help={**room_task.help, **texts},
         iterable=room_task.iterable,
-        positional=None if room_task.positional is None else list(room_task.positional),
         auto_shortflags=False,
     )
 
 
-def _signature(body: Callable[..., Any], *, cloud: bool) -> inspect.Signature:
+def _signature(body: Callable[..., Any], *, cloud: bool, repeated: Iterable[str] = ()) -> inspect.Signature:
     own = inspect.signature(body)
+    # Invoke takes a flag's kind from its default's type, and knows of no repeated one but a list.
+    listed = [one.replace(default=[]) if one.name in repeated else one for one in own.parameters.values()]
     added = [inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False)]
     if cloud:
         added.append(inspect.Parameter("cloud", inspect.Parameter.KEYWORD_ONLY, default=""))
         added.append(inspect.Parameter("install", inspect.Parameter.KEYWORD_ONLY, default=True))
-    return own.replace(parameters=[*own.parameters.values(), *added])
+    return own.replace(parameters=[*listed, *added])
 
 
 def demonstrate(baked: object, cloud: str) -> object:

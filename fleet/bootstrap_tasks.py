@@ -15,13 +15,16 @@ from aws.duration import duration
 from aws.instance import console_tail
 from aws.session import connect
 from bake.shelf import Shelf
-from fleet import bootstrapping, login_key, node_here, selection
+from fleet import bootstrapping, login_key, new_script, node_here, script_check, selection
+from fleet import shellcheck as shell_checker
 from fleet.bootstrap_view import Bootstrapped, board
 from fleet.errors import FleetError, NotThere
 from fleet.naming import Names
 from fleet.node import OPERATIONAL
 from fleet.node_order import order
 from fleet.reach import Target, console_keys
+from fleet.script_check import has_header, scripts_in
+from fleet.script_views import Checkup, Written
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from fleet.node_order import Order
     from fleet.reach import Reach
 
+SCRIPTS = "bootstrap/scripts"
+SETTINGS = "bake/templates/*-bootstrap.toml"
 _CONSOLE_LINES = 2000
 _stderr = Console(stderr=True)
 
@@ -48,7 +53,7 @@ def needs_no_cloud(options: Mapping[str, Any]) -> bool:
         "deployment": "its nodes; those that are not operational, unless --script or --list says what to run",
         "node": "instance id; repeat it for more",
         "host": "address of a node, without asking the cloud for it; repeat it for more",
-        "list": "run list: boot (default), operational or decommission",
+        "list": "boot (default), operational (but what takes nodes out of service), or decommission",
         "script": "one script instead of a run list",
         "input": "NAME=TYPE:VALUE for this run, over what the node was launched with; repeat it for more",
         "dry-run": "have each script say what it would change, and change nothing",
@@ -143,4 +148,59 @@ def _read_identity(path: str) -> str:
         ) from why
 
 
-TASKS: tuple[Any, ...] = ()
+@task(
+    help={
+        "name": "small letters, digits, dots and hyphens: attach-disk",
+        "language": "shell or python, for a script that is not there yet (default shell)",
+        "folder": f"where it goes (default {SCRIPTS})",
+        "dry-run": "print it, and write nothing",
+    }
+)
+def new(
+    _: Context, name: str, language: str = "shell", folder: str = SCRIPTS, dry_run: bool = False
+) -> Written:
+    """Make a boot script with its header, or give one that has none the header that its variables ask for."""
+    path = Path(folder) / name
+    there = path.read_text() if path.is_file() else ""
+    if has_header(there):
+        raise FleetError(f"{path} has a header already", "`invoke bootstrap.check` tells whether it is right")
+    language = new_script.language_of(there) if there else language
+    text = new_script.script(new_script.draft(name, language, there))
+    if not dry_run:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    return Written(path, text, dry_run)
+
+
+@task(
+    iterable=["settings", "input"],
+    help={
+        "folder": f"the scripts (default {SCRIPTS}); their attachments are in its folder `attachments`",
+        "settings": f"TOML file whose run lists are to name scripts that exist (default {SETTINGS})",
+        "input": "NAME=TYPE:VALUE that the scripts are to be given; with any, what is missing is an error",
+        "shellcheck": "have shell looked at by shellcheck, where it is installed",
+    },
+)
+def check(
+    _: Context,
+    folder: str = SCRIPTS,
+    settings: Sequence[str] = (),
+    input_: Sequence[str] = (),
+    shellcheck: bool = True,
+) -> Checkup:
+    """Check boot scripts: headers, inputs, run lists, what bears no repeating. Exit code 2 for errors."""
+    asked = shellcheck and shell_checker.installed()
+    scripts = [
+        script_check.check(one, shell_checker.ask if asked else None) for one in scripts_in(Path(folder))
+    ]
+    found = [one for script in scripts for one in script.findings]
+    named = [Path(one) for one in settings] or sorted(Path().glob(SETTINGS))
+    for one in named:
+        found += script_check.check_run_lists(one, [script.name for script in scripts])
+    if given := dict(order(inputs=input_).inputs):
+        found += script_check.check_given([one.header for one in scripts if one.header], given)
+    return Checkup(tuple(one.name for one in scripts), tuple(found), shellchecked=asked)
+
+
+TASKS: tuple[Any, ...] = (new, check)

@@ -80,7 +80,8 @@ def _attempt(order: Order, target: Target, reach: Reach, watch: Watch, spent: Ca
             return _operational(order, target, reach, hear, spent)
         return _outcome(target, reach.run(target, order.argv(), hear), spent())
     except FleetError as why:
-        return Outcome(target, error=f"{why} ({why.hint})" if why.hint else str(why), seconds=spent())
+        what = str(why).removeprefix(f"{target}: ")
+        return Outcome(target, error=f"{what} ({why.hint})" if why.hint else what, seconds=spent())
 
 
 def _operational(

@@ -95,9 +95,13 @@ def together(reports: Iterable[Report]) -> Report:
 
 
 def operational(text: str) -> tuple[str, ...]:
-    """The scripts of a node's operational run list, of what `node-bootstrap list --json` says."""
+    """The scripts of a node's operational run list, in the order of `node-bootstrap list --json`.
+
+    Those that its decommission list names too take a node out of service: they are run by name alone.
+    """
     try:
-        return tuple(str(one) for one in json.loads(text)["run_lists"]["operational"])
+        listed = [(one["name"], one["run_lists"]) for one in json.loads(text)]
+        return tuple(name for name, lists in listed if "operational" in lists and "decommission" not in lists)
     except (ValueError, TypeError, KeyError) as why:
         raise ReportError(
             f"the node's run lists cannot be read: {text.strip()[:120]!r}",

@@ -1,8 +1,9 @@
 """The way to nodes: Fabric over SSH. The one file of the fleet that knows Fabric and Paramiko.
 
 Host keys: a node's is pinned under its instance id when first seen, and whoever answers with another key
-later is refused. At the first time it must be one of those the node printed on its console, where EC2 shows that;
-where it does not, the first key seen is taken. The user's own SSH configuration and known hosts are not read.
+later is refused. At the first time it must be one of those the node printed on its console, where EC2 shows
+that; where it does not, the first key seen is taken. The user's own SSH configuration and known hosts are
+not read.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ class KnownHosts:
 
     file: Path
 
-    def of(self, name: str) -> list[paramiko.PKey]:
-        """The keys pinned for a name."""
+    def of(self, name: str) -> set[str]:
+        """The keys pinned for a name, in base64."""
         if not self.file.exists():
-            return []
-        found: Any = paramiko.HostKeys(str(self.file)).lookup(name) or {}
-        return list(found.values())
+            return set()
+        lines = (line.split() for line in self.file.read_text().splitlines())
+        return {words[2] for words in lines if len(words) >= 3 and words[0] == name}
 
     def pin(self, name: str, key: paramiko.PKey) -> None:
         """Remember a key."""
@@ -144,7 +145,7 @@ class _Pinning(paramiko.MissingHostKeyPolicy):
     def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
         known = self.reach.known
         pinned = known.of(self.target.name)
-        if key in pinned:
+        if key.get_base64() in pinned:
             return
         shown = self.reach.shown(self.target) if not pinned else ()
         if pinned or (shown and key.get_base64() not in {one.split()[1] for one in shown}):
