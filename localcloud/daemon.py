@@ -20,6 +20,7 @@ from localcloud.endpoint import Endpoint, fault_pages
 from localcloud.errors import DaemonTrouble, LocalCloudError
 from localcloud.faults import Faults
 from localcloud.firewall import Firewall
+from localcloud.loop import Loop, Work
 from localcloud.namespaces import listen_in
 from localcloud.network import Network
 from localcloud.request import Request
@@ -51,9 +52,12 @@ def serve(site: Site) -> None:
         notice = _notices(site.notices)
         state = _state(site, notice)
         faults = Faults()
-        catalog, instances = _cloud(site, network, state.load(), notice, faults)
+        catalog, instances, works = _cloud(site, network, state.load(), notice, faults)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
+        loop = Loop(works, state.gate.passing, instances.changed, notice)
+        stack.enter_context(loop.running())
+        instances.follow(loop.wake)
         for server in _servers(site, network, _endpoint(site, catalog, instances, state, faults), instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
@@ -103,13 +107,14 @@ def _network(site: Site) -> Iterator[Network]:
 
 def _cloud(
     site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
-) -> tuple[Catalog, Roster]:
-    from localcloud import ec2, image_api
+) -> tuple[Catalog, Roster, list[Work]]:
+    from localcloud import ec2, image_api, own_accord
     from localcloud.catalog import Catalog
 
     catalog = Catalog(site, notice)
     instances = _roster(site, network, catalog, notice, faults)
     ec2.install(site, instances)
+    works = own_accord.install(site, instances)
     image_api.install(catalog, instances)
     backends.give_back(saved)
     catalog.load()
@@ -121,7 +126,7 @@ def _cloud(
         instances.follow(
             lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site)))
         )
-    return catalog, instances
+    return catalog, instances, works
 
 
 def _roster(
