@@ -1,23 +1,55 @@
-"""What acts of its own accord, put together: Auto Scaling."""
+"""What acts of its own accord, put together: CPU metrics, alarms, Auto Scaling."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from localcloud import scaling_install
+from localcloud import alarm_watch, policies, scaling_install
+from localcloud.alarm_watch import AlarmWatch
 from localcloud.loop import Work
+from localcloud.policies import PolicyActions
 from localcloud.roster import Roster
 from localcloud.scaling import Scaling
+from localcloud.scaling_calls import answer_instead
 from localcloud.site import ACCOUNT, Site
 
 
 def install(site: Site, instances: Roster) -> list[Work]:
     """Hook it all into moto. Returns what is to be done in turn."""
     from moto.autoscaling.models import autoscaling_backends
+    from moto.cloudwatch.models import cloudwatch_backends
 
-    def groups() -> list[Any]:
-        return [autoscaling_backends[ACCOUNT][site.region]]
+    def groups() -> Any:
+        return autoscaling_backends[ACCOUNT][site.region]
 
-    scaling = Scaling(groups, instances.record)
+    def cloudwatch() -> Any:
+        return cloudwatch_backends[ACCOUNT][site.region]
+
+    def act(alarm: Any, arn: str, value: float, now: float) -> None:
+        if ":scalingPolicy:" in arn:
+            with scaling.lock:
+                policies.follow_alarm(groups(), alarm, arn, value, now)
+
+    watch = AlarmWatch(lambda: [cloudwatch()], act)
+    scaling = Scaling(lambda: [groups()], instances.record, watch.ringing)
     scaling_install.install(scaling, instances.record)
-    return [scaling.tick]
+    alarm_watch.install()
+    policies.install()
+    actions = PolicyActions(time.time, cloudwatch)
+    answer_instead(scaling.lock, (actions.put_scaling_policy, actions.delete_policy, actions.execute_policy))
+    return [*_measuring(site, instances, cloudwatch), watch.tick, scaling.tick]
+
+
+def _measuring(site: Site, instances: Roster, cloudwatch: Any) -> list[Work]:
+    if not site.bodies:
+        return []
+    from localcloud.cgroups import ControlGroup
+    from localcloud.cpu import CpuMetrics
+    from localcloud.instances import size_of
+
+    def vcpus(instance_type: str) -> int:
+        size = size_of(instance_type)
+        return size.vcpus if size else 1
+
+    return [CpuMetrics(ControlGroup.of(site).path, instances, cloudwatch, vcpus).tick]
