@@ -184,14 +184,15 @@ def _dimensions(group: Any, kind: str, label: str) -> list[dict[str, str]]:
 def _track(group: Any, policy: Any, alarm: Any, value: float, cause: str, now: float) -> None:
     wanted = vars(policy.target_tracking_configuration)
     scale_in = alarm.comparison_operator.startswith("LessThan")
-    if alarm.state_value != "ALARM" or (scale_in and now < book_of(group).cooling_until):
+    marks = book_of(group).policy_marks
+    if alarm.state_value != "ALARM" or (scale_in and now < marks.get(_TRACKING, 0.0)):
         return
     capacity = capacity_of(group, _warmup(group, policy), now)
     size = tracking.tracked(capacity, value, float(wanted["TargetValue"]), scale_in=scale_in)
     if size != capacity.desired:
         resize(group, size, cause, now)
         # After a step down the metric needs as long as the policy's view of it is, to be of the new size.
-        book_of(group).cooling_until = now + float(group.default_cooldown)
+        marks[_TRACKING] = now + float(group.default_cooldown)
 
 
 def _step(group: Any, policy: Any, beyond: float, cause: str, now: float, *, honor: bool) -> None:
