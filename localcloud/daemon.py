@@ -14,13 +14,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import backends, groups, hooks
+from localcloud import backends, groups, hooks, lb_install, own_accord
+from localcloud.balancers import OPEN, Balancers
 from localcloud.cgroups import ControlGroup
 from localcloud.endpoint import Endpoint, fault_pages
 from localcloud.errors import DaemonTrouble, LocalCloudError
 from localcloud.faults import Faults
 from localcloud.firewall import Firewall
-from localcloud.loop import Loop, Work
 from localcloud.namespaces import listen_in
 from localcloud.network import Network
 from localcloud.request import Request
@@ -52,18 +52,34 @@ def serve(site: Site) -> None:
         notice = _notices(site.notices)
         state = _state(site, notice)
         faults = Faults()
-        catalog, instances, works = _cloud(site, network, state.load(), notice, faults)
+        catalog, instances, balancers = _cloud(site, network, state.load(), notice, faults)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
-        loop = Loop(works, state.gate.passing, instances.changed, notice)
-        stack.enter_context(loop.running())
-        instances.follow(loop.wake)
-        for server in _servers(site, network, _endpoint(site, catalog, instances, state, faults), instances):
+        endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
+        for server in _servers(site, network, endpoint, instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
+        if balancers:
+            stack.enter_context(_traffic(site, network, instances, balancers, notice))
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
+        stack.enter_context(own_accord.running(site, instances, state.gate.passing, notice))
         stopping.wait()
+
+
+@contextmanager
+def _traffic(
+    site: Site, network: Network, instances: Roster, balancers: Balancers, notice: Callable[[str], None]
+) -> Iterator[None]:
+    """Load balancers that carry traffic, and the name server that knows them, for a block."""
+    with ExitStack() as stack:
+        instances.follow(balancers.wake)
+        balancers.start()
+        names = lb_install.names(site, network, instances, balancers, notice)
+        stack.callback(names.stop)
+        instances.follow(names.refresh)
+        stack.callback(balancers.stop)
+        yield
 
 
 def clean_up(site: Site) -> None:
@@ -107,26 +123,30 @@ def _network(site: Site) -> Iterator[Network]:
 
 def _cloud(
     site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
-) -> tuple[Catalog, Roster, list[Work]]:
-    from localcloud import ec2, image_api, own_accord
+) -> tuple[Catalog, Roster, Balancers | None]:
+    from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
 
     catalog = Catalog(site, notice)
     instances = _roster(site, network, catalog, notice, faults)
     ec2.install(site, instances)
-    works = own_accord.install(site, instances)
     image_api.install(catalog, instances)
+    balancers = lb_install.install(site, network, instances, notice) if site.bodies else None
     backends.give_back(saved)
     catalog.load()
     instances.restore(backends.records(saved))
-    if site.bodies:
+    if balancers:
         catalog.store.drop_unused_layers(instances.layers_in_use())
         catalog.store.drop_unused_disks()
-        firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
-        instances.follow(
-            lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site)))
-        )
-    return catalog, instances, works
+        instances.follow(_guard(site, network, instances, balancers))
+    return catalog, instances, balancers
+
+
+def _guard(site: Site, network: Network, instances: Roster, balancers: Balancers) -> Callable[[], object]:
+    firewall = Firewall(network.filter, (site.gateway, site.dns_address, METADATA_ADDRESS))
+    return lambda: firewall.refresh(
+        [*groups.members(instances.records()), *balancers.guarded()], [*groups.groups(_ec2(site)), OPEN]
+    )
 
 
 def _roster(
@@ -176,7 +196,9 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Roster
     ]
 
 
-def _endpoint(site: Site, catalog: Catalog, instances: Roster, state: State, faults: Faults) -> Endpoint:
+def _endpoint(
+    site: Site, catalog: Catalog, instances: Roster, balancers: Balancers | None, state: State, faults: Faults
+) -> Endpoint:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from localcloud.ebs import Ebs
@@ -193,8 +215,8 @@ def _endpoint(site: Site, catalog: Catalog, instances: Roster, state: State, fau
             "endpoint_url": site.endpoint_url,
             "region": site.region,
             "machines": [_machine(record) for record in alive],
-            "load_balancers": [],
-            "dns": None,
+            "load_balancers": balancers.documents() if balancers else [],
+            "dns": {"address": str(site.dns_address)} if balancers else None,
         }
 
     pages = {"/local-cloud/status": status, **fault_pages(faults)}

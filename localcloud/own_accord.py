@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from localcloud import alarm_watch, policies, scaling_install
 from localcloud.alarm_watch import AlarmWatch
-from localcloud.loop import Work
+from localcloud.loop import Loop, Work
 from localcloud.policies import PolicyActions
 from localcloud.roster import Roster
 from localcloud.scaling import Scaling
 from localcloud.scaling_calls import answer_instead
 from localcloud.site import ACCOUNT, Site
+
+
+@contextmanager
+def running(
+    site: Site,
+    instances: Roster,
+    passing: Callable[[], AbstractContextManager[None]],
+    notice: Callable[[str], None],
+) -> Iterator[None]:
+    """Let it act while the block runs; it must end before the machines do, or it would replace them."""
+    loop = Loop(install(site, instances), passing, instances.changed, notice)
+    instances.follow(loop.wake)
+    with loop.running():
+        yield
 
 
 def install(site: Site, instances: Roster) -> list[Work]:
