@@ -21,6 +21,7 @@ from localcloud.endpoint import Endpoint, fault_pages
 from localcloud.errors import DaemonTrouble, LocalCloudError
 from localcloud.faults import Faults
 from localcloud.firewall import Firewall
+from localcloud.lb_traffic import Log
 from localcloud.namespaces import listen_in
 from localcloud.network import Network
 from localcloud.request import Request
@@ -51,8 +52,8 @@ def serve(site: Site) -> None:
         network = stack.enter_context(_network(site))
         notice = _notices(site.notices)
         state = _state(site, notice)
-        faults = Faults()
-        catalog, instances, balancers = _cloud(site, network, state.load(), notice, faults)
+        faults, log = Faults(), Log()
+        catalog, instances, balancers = _cloud(site, network, state.load(), log, notice, faults)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
         instances.follow(balancers.wake)
@@ -61,6 +62,7 @@ def serve(site: Site) -> None:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
         balancers.start()
+        stack.callback(lb_install.publishing(site, balancers, log, state.gate.passing))
         names = lb_install.names(site, network, instances, balancers, notice)
         stack.callback(names.stop)
         instances.follow(names.refresh)
@@ -105,7 +107,7 @@ def _network(site: Site) -> Iterator[Network]:
 
 
 def _cloud(
-    site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
+    site: Site, network: Network, saved: Backends, log: Log, notice: Callable[[str], None], faults: Faults
 ) -> tuple[Catalog, Instances, Balancers]:
     from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
@@ -115,7 +117,7 @@ def _cloud(
     instances = Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
     ec2.install(site, instances)
     image_api.install(catalog, instances)
-    balancers = lb_install.install(site, network, instances, notice)
+    balancers = lb_install.install(site, network, instances, log, notice)
     backends.give_back(saved)
     catalog.load()
     instances.restore(backends.records(saved))
