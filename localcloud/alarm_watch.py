@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from localcloud.alarms import ALARM, INSUFFICIENT, Rule, Sample, Verdict, judge
+from localcloud.alarms import ALARM, INSUFFICIENT, Rule, Verdict, judge, span
+from localcloud.cloudwatch import statistic
 from localcloud.hooks import add, replace
+from localcloud.metrics import key_of
 
 _EVERY_SECONDS = 5.0
 _FIRST_REASON = "Unchecked: Initial alarm creation"
@@ -36,7 +37,7 @@ class AlarmWatch:
         for backend in self._backends():
             alarms = [one for one in list(backend.alarms.values()) if one.rule is None and one.metric_name]
             for alarm in alarms:
-                verdict = judge(rule_of(alarm), samples(backend, alarm), alarm.state_value, now)
+                verdict = judge(rule_of(alarm), values_of(backend, alarm, now), alarm.state_value, now)
                 if not _set_by_hand(alarm, now):
                     changed |= note(alarm, verdict)
                 self._follow(alarm, verdict, now)
@@ -105,16 +106,13 @@ def rule_of(alarm: Any) -> Rule:
     )
 
 
-def samples(backend: Any, alarm: Any) -> Iterable[Sample]:
-    """What was put for an alarm's metric, with just its dimensions."""
-    wanted = {one.name: one.value for one in alarm.dimensions}
-    for datum in list(backend.metric_data):
-        if (
-            datum.name == alarm.metric_name
-            and datum.namespace == alarm.namespace
-            and {one.name: one.value for one in datum.dimensions} == wanted
-        ):
-            yield _sample(datum)
+def values_of(backend: Any, alarm: Any, now: float) -> Mapping[float, float]:
+    """The statistic of an alarm's metric, with just its dimensions, by the beginnings of periods."""
+    rule = rule_of(alarm)
+    key = key_of(alarm.namespace, alarm.metric_name, [(one.name, one.value) for one in alarm.dimensions])
+    start, end = span(rule, now)
+    found = statistic(backend, key, rule.statistic, start, end, int(rule.period), alarm.unit or "")
+    return {float(begin): value for begin, value in found.items()}
 
 
 def note(alarm: Any, verdict: Verdict) -> bool:
@@ -137,16 +135,6 @@ def note(alarm: Any, verdict: Verdict) -> bool:
 
 def _set_by_hand(alarm: Any, now: float) -> bool:
     return now - float(getattr(alarm, "set_by_hand", 0.0)) < float(alarm.period or 60)
-
-
-def _sample(datum: Any) -> Sample:
-    when = (
-        datum.timestamp if isinstance(datum.timestamp, datetime) else datetime.fromisoformat(datum.timestamp)
-    )
-    seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    if hasattr(datum, "value"):
-        return Sample(seconds, datum.value, 1, datum.value, datum.value)
-    return Sample(seconds, datum.sum, datum.sample_count, datum.min, datum.max)
 
 
 def _describe_history(response: Any) -> Any:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 import operator
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 OK, ALARM, INSUFFICIENT = "OK", "ALARM", "INSUFFICIENT_DATA"
@@ -23,17 +22,6 @@ _COMPARISONS: dict[str, tuple[Callable[[float, float], bool], str]] = {
     "LessThanThreshold": (operator.lt, "less than"),
     "LessThanOrEqualToThreshold": (operator.le, "less than or equal to"),
 }
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What was put at a time: one value, or a set of them of which only the outlines are known."""
-
-    time: float
-    total: float
-    count: float
-    least: float
-    most: float
 
 
 @dataclass(frozen=True)
@@ -58,40 +46,23 @@ class Verdict:
     points: tuple[tuple[float, float], ...] = ()
 
 
-def judge(rule: Rule, samples: Iterable[Sample], before: str, now: float) -> Verdict:
-    """An alarm's state now; `before` is its state so far. Only periods that are over are looked at."""
+def span(rule: Rule, now: float) -> tuple[float, float]:
+    """From when to when an alarm looks: over periods that are over, some more of them than it needs."""
     end = math.floor(now / rule.period) * rule.period
-    start = end - (rule.periods + _MORE_PERIODS) * rule.period
-    values = per_period(rule.statistic, rule.period, (one for one in samples if start <= one.time < end))
-    points = tuple(sorted(values.items()))[-rule.periods :]
+    return end - (rule.periods + _MORE_PERIODS) * rule.period, end
+
+
+def judge(rule: Rule, values: Mapping[float, float], before: str, now: float) -> Verdict:
+    """An alarm's state now, by its statistic in each period that has data; `before` is its state so far."""
+    start, end = span(rule, now)
+    known = sorted((begin, value) for begin, value in values.items() if start <= begin < end)
+    points = tuple(known)[-rule.periods :]
     unknown = rule.periods - len(points)
     if unknown and rule.missing == "ignore":
         return Verdict(before, "Unchecked: missing data is ignored.", points)
     if not points and rule.missing == "missing":
         return Verdict(INSUFFICIENT, _count("Insufficient Data: {} unknown.", unknown))
     return _weighed(rule, points, unknown)
-
-
-def per_period(statistic: str, period: float, samples: Iterable[Sample]) -> Mapping[float, float]:
-    """A statistic by the beginnings of periods, for those that have data."""
-    of_period: defaultdict[float, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        of_period[math.floor(sample.time / period) * period].append(sample)
-    return {begin: statistic_of(statistic, found) for begin, found in of_period.items()}
-
-
-def statistic_of(name: str, samples: Sequence[Sample]) -> float:
-    """Sum, Average, Minimum, Maximum, SampleCount or a percentile such as p99 of samples."""
-    if name.startswith("p"):
-        return _percentile(float(name[1:]), sorted(one.total / one.count for one in samples if one.count))
-    total, count = sum(one.total for one in samples), sum(one.count for one in samples)
-    return {
-        "Sum": total,
-        "SampleCount": count,
-        "Average": total / count if count else 0.0,
-        "Minimum": min(one.least for one in samples),
-        "Maximum": max(one.most for one in samples),
-    }[name]
 
 
 def _weighed(rule: Rule, points: tuple[tuple[float, float], ...], unknown: int) -> Verdict:
@@ -136,12 +107,3 @@ def _periods(number: int) -> str:
 
 def _count(text: str, number: int) -> str:
     return text.format(f"{number} datapoint{'s were' if number > 1 else ' was'}")
-
-
-def _percentile(percent: float, values: Sequence[float]) -> float:
-    """Between the two nearest values, as CloudWatch does it."""
-    if not values:
-        return 0.0
-    at = percent / 100 * (len(values) - 1)
-    low, high = math.floor(at), math.ceil(at)
-    return values[low] + (values[high] - values[low]) * (at - low)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from localcloud.cloudwatch import Datum, publish
 from localcloud.roster import Roster
 
 _EVERY_SECONDS = 10.0
-_KEPT_SECONDS = 3 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -56,18 +55,16 @@ class CpuMetrics:
         self._due = now + _EVERY_SECONDS
         running = [record for record in self._roster.records() if record.state == "running"]
         looks = {record.id: look for record in running if (look := self._look(record.id, now))}
-        data = []
+        data: list[Datum] = []
         for record in running:
             before, after = self._seen.get(record.id), looks.get(record.id)
             percent = (
                 utilization(before, after, self._vcpus(record.instance_type)) if before and after else None
             )
             if percent is not None:
-                data += [_datum(one, percent, now) for one in _dimensions(record)]
+                data += [Datum("CPUUtilization", percent, "Percent", (one,)) for one in _dimensions(record)]
         self._seen = looks
-        if data:
-            self._cloudwatch().put_metric_data("AWS/EC2", data)
-            _forget_old(self._cloudwatch(), now - _KEPT_SECONDS)
+        publish(self._cloudwatch(), "AWS/EC2", data, now)
         return False
 
     def _look(self, instance_id: str, now: float) -> Usage | None:
@@ -77,30 +74,8 @@ class CpuMetrics:
             return None
 
 
-def _dimensions(record: Any) -> Iterable[Mapping[str, str]]:
-    yield {"Name": "InstanceId", "Value": record.id}
+def _dimensions(record: Any) -> Iterable[tuple[str, str]]:
+    yield "InstanceId", record.id
     group = getattr(record, "autoscaling_group", None)
     if group is not None:
-        yield {"Name": "AutoScalingGroupName", "Value": group.name}
-
-
-def _datum(dimension: Mapping[str, str], percent: float, now: float) -> dict[str, Any]:
-    return {
-        "MetricName": "CPUUtilization",
-        "Dimensions": [dimension],
-        "Timestamp": datetime.fromtimestamp(now, UTC).replace(tzinfo=None),
-        "Value": percent,
-        "Unit": "Percent",
-    }
-
-
-def _forget_old(backend: Any, before: float) -> None:
-    """Keep CloudWatch's list from growing for ever; it is searched from end to end."""
-    first = next((one for one in backend.metric_data if one.namespace == "AWS/EC2"), None)
-    if first is None or first.timestamp.replace(tzinfo=UTC).timestamp() > before - 600:
-        return
-    backend.metric_data[:] = [
-        one
-        for one in backend.metric_data
-        if one.namespace != "AWS/EC2" or one.timestamp.replace(tzinfo=UTC).timestamp() > before
-    ]
+        yield "AutoScalingGroupName", group.name

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from localcloud.endpoint import Endpoint, fault_pages
 from localcloud.errors import DaemonTrouble, LocalCloudError
 from localcloud.faults import Faults
 from localcloud.firewall import Firewall
+from localcloud.lb_traffic import Log
 from localcloud.namespaces import listen_in
 from localcloud.network import Network
 from localcloud.request import Request
@@ -51,8 +52,9 @@ def serve(site: Site) -> None:
         network = stack.enter_context(_network(site))
         notice = _notices(site.notices)
         state = _state(site, notice)
-        faults = Faults()
-        catalog, instances, balancers = _cloud(site, network, state.load(), notice, faults)
+        faults, log = Faults(), Log()
+        catalog, instances, balancers = _cloud(site, network, state.load(), log, notice, faults)
+        works = own_accord.install(site, instances)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
         endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
@@ -60,21 +62,30 @@ def serve(site: Site) -> None:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
         if balancers:
-            stack.enter_context(_traffic(site, network, instances, balancers, notice))
+            stack.enter_context(
+                _traffic(site, network, instances, balancers, log, state.gate.passing, notice)
+            )
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
-        stack.enter_context(own_accord.running(site, instances, state.gate.passing, notice))
+        stack.enter_context(own_accord.running(works, instances, state.gate.passing, notice))
         stopping.wait()
 
 
 @contextmanager
 def _traffic(
-    site: Site, network: Network, instances: Roster, balancers: Balancers, notice: Callable[[str], None]
+    site: Site,
+    network: Network,
+    instances: Roster,
+    balancers: Balancers,
+    log: Log,
+    passing: Callable[[], AbstractContextManager[None]],
+    notice: Callable[[str], None],
 ) -> Iterator[None]:
     """Load balancers that carry traffic, and the name server that knows them, for a block."""
     with ExitStack() as stack:
         instances.follow(balancers.wake)
         balancers.start()
+        stack.callback(lb_install.publishing(site, balancers, log, passing))
         names = lb_install.names(site, network, instances, balancers, notice)
         stack.callback(names.stop)
         instances.follow(names.refresh)
@@ -122,7 +133,7 @@ def _network(site: Site) -> Iterator[Network]:
 
 
 def _cloud(
-    site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
+    site: Site, network: Network, saved: Backends, log: Log, notice: Callable[[str], None], faults: Faults
 ) -> tuple[Catalog, Roster, Balancers | None]:
     from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
@@ -131,7 +142,7 @@ def _cloud(
     instances = _roster(site, network, catalog, notice, faults)
     ec2.install(site, instances)
     image_api.install(catalog, instances)
-    balancers = lb_install.install(site, network, instances, notice) if site.bodies else None
+    balancers = lb_install.install(site, network, instances, log, notice) if site.bodies else None
     backends.give_back(saved)
     catalog.load()
     instances.restore(backends.records(saved))

@@ -145,6 +145,28 @@ HOOKED: dict[str, tuple[str, ...]] = {
     "moto.elb.responses:ELBResponse.register_instances_with_load_balancer": ("self",),
     "moto.elb.responses:ELBResponse.deregister_instances_from_load_balancer": ("self",),
     "moto.elb.responses:ELBResponse.describe_instance_health": ("self",),
+    "moto.elbv2.models:FakeLoadBalancer.__init__": (
+        "self", "name", "security_groups", "subnets", "vpc_id", "arn", "dns_name", "state", "scheme",
+        "loadbalancer_type", "ip_address_type",
+    ),
+    "moto.elbv2.models:FakeLoadBalancer.activate": ("self",),
+    "moto.elbv2.models:ELBv2Backend.delete_load_balancer": ("self", "arn"),
+    "moto.elbv2.models:ELBv2Backend.describe_target_health": ("self", "target_group_arn", "targets"),
+    "moto.elbv2.models:FakeTargetGroup.register": ("self", "targets"),
+    "moto.elbv2.models:FakeTargetGroup.health_for": ("self", "target", "ec2_backend"),
+    # CloudWatch's metrics.
+    "moto.cloudwatch.models:CloudWatchBackend.put_metric_data": ("self", "namespace", "metric_data"),
+    "moto.cloudwatch.models:CloudWatchBackend.get_metric_data": (
+        "self", "queries", "start_time", "end_time", "scan_by",
+    ),
+    "moto.cloudwatch.models:CloudWatchBackend.get_metric_statistics": (
+        "self", "namespace", "metric_name", "start_time", "end_time", "period", "stats", "dimensions", "unit",
+    ),
+    "moto.cloudwatch.models:CloudWatchBackend.get_all_metrics": ("self",),
+    "moto.cloudwatch.models:CloudWatchBackend._validate_parameters_put_metric_data": (
+        "self", "metric", "query_num",
+    ),
+    "moto.cloudwatch.responses:CloudWatchResponse.get_metric_statistics": ("self",),
 }  # fmt: skip
 
 # "module:Class.method" that moto lacks and we add; an upgrade that brings one must be looked at.

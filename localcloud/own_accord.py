@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from localcloud import alarm_watch, policies, scaling_install
+from localcloud import cloudwatch as metrics
 from localcloud.alarm_watch import AlarmWatch
 from localcloud.loop import Loop, Work
 from localcloud.policies import PolicyActions
@@ -19,13 +20,13 @@ from localcloud.site import ACCOUNT, Site
 
 @contextmanager
 def running(
-    site: Site,
+    works: Sequence[Work],
     instances: Roster,
     passing: Callable[[], AbstractContextManager[None]],
     notice: Callable[[str], None],
 ) -> Iterator[None]:
     """Let it act while the block runs; it must end before the machines do, or it would replace them."""
-    loop = Loop(install(site, instances), passing, instances.changed, notice)
+    loop = Loop(works, passing, instances.changed, notice)
     instances.follow(loop.wake)
     with loop.running():
         yield
@@ -47,6 +48,8 @@ def install(site: Site, instances: Roster) -> list[Work]:
             with scaling.lock:
                 policies.follow_alarm(groups(), alarm, arn, value, now)
 
+    if not site.bodies:
+        metrics.install()  # else load balancers bring it
     watch = AlarmWatch(lambda: [cloudwatch()], act)
     scaling = Scaling(lambda: [groups()], instances.record, watch.ringing)
     scaling_install.install(scaling, instances.record)

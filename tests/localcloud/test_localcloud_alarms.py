@@ -6,21 +6,17 @@ from typing import Any
 
 import pytest
 
-from localcloud.alarms import ALARM, INSUFFICIENT, OK, Rule, Sample, judge, statistic_of
+from localcloud.alarms import ALARM, INSUFFICIENT, OK, Rule, judge
 from localcloud.tracking import Capacity, Step, adjusted, stepped, tracked
 
 NOW = 600.0  # five periods of a minute are over, from 300 on, with two of them extra for three
 
 
-def at(time: float, value: float) -> Sample:
-    return Sample(time, value, 1, value, value)
-
-
-def samples(drawn: str) -> list[Sample]:
+def samples(drawn: str) -> dict[float, float]:
     """`X` is a breaching period, `0` a good one, `-` one without data; the last one ends now."""
     begin = NOW - 60 * len(drawn)
     values = {"X": 90.0, "0": 10.0}
-    return [at(begin + 60 * n + 5, values[one]) for n, one in enumerate(drawn) if one != "-"]
+    return {begin + 60 * n: values[one] for n, one in enumerate(drawn) if one != "-"}
 
 
 def rule(**more: Any) -> Rule:
@@ -64,7 +60,7 @@ def test_two_of_three_follow_cloudwatchs_table(drawn: str, states: tuple[str, ..
 
 
 def test_a_period_that_is_not_over_does_not_count() -> None:
-    late = [*samples("000"), at(NOW + 1, 90.0)]
+    late = {**samples("000"), NOW: 90.0}
     assert judge(rule(periods=1, needed=1), late, OK, NOW + 30).state == OK
     assert judge(rule(periods=1, needed=1), late, OK, NOW + 60).state == ALARM
 
@@ -81,7 +77,7 @@ def test_a_period_that_is_not_over_does_not_count() -> None:
 )
 def test_comparisons_are_heeded(comparison: str, value: float, state: str) -> None:
     wanted = rule(comparison=comparison, periods=1, needed=1)
-    assert judge(wanted, [at(NOW - 30, value)], OK, NOW).state == state
+    assert judge(wanted, {NOW - 60: value}, OK, NOW).state == state
 
 
 @pytest.mark.parametrize(
@@ -124,17 +120,6 @@ def test_comparisons_are_heeded(comparison: str, value: float, state: str) -> No
 )
 def test_reasons_are_told_in_cloudwatchs_words(drawn: str, more: dict[str, Any], reason: str) -> None:
     assert judge(rule(**more), samples(drawn), OK, NOW).reason == reason
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("Sum", 60.0), ("Average", 15.0), ("Minimum", 5.0), ("Maximum", 30.0), ("SampleCount", 4.0),
-        ("p0", 10.0), ("p100", 30.0),
-    ],
-)  # fmt: skip
-def test_statistics_are_made_of_values_and_of_sets(name: str, value: float) -> None:
-    assert statistic_of(name, [at(0, 10.0), Sample(0, 20.0, 2, 5.0, 15.0), at(0, 30.0)]) == value
 
 
 @pytest.mark.parametrize(
