@@ -8,13 +8,12 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import backends, groups, hooks, lb_install, own_accord
+from localcloud import backends, groups, hooks, identities, interruptions, lb_install, own_accord
 from localcloud.balancers import OPEN, Balancers
 from localcloud.cgroups import ControlGroup
 from localcloud.endpoint import Endpoint, fault_pages
@@ -140,7 +139,7 @@ def _cloud(
 
     catalog = Catalog(site, notice)
     instances = _roster(site, network, catalog, notice, faults)
-    ec2.install(site, instances)
+    ec2.install(site, instances, faults.zone_is_full)
     image_api.install(catalog, instances)
     balancers = lb_install.install(site, network, instances, log, notice) if site.bodies else None
     backends.give_back(saved)
@@ -203,7 +202,7 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Roster
     return [
         _server(outside, endpoint, MotoRequestHandler),
         _server(inside, endpoint, MotoRequestHandler),
-        _server(metadata, _metadata(site, instances), WSGIRequestHandler),
+        _server(metadata, identities.metadata_service(site, instances), WSGIRequestHandler),
     ]
 
 
@@ -230,7 +229,7 @@ def _endpoint(
             "dns": {"address": str(site.dns_address)} if balancers else None,
         }
 
-    pages = {"/local-cloud/status": status, **fault_pages(faults)}
+    pages = {"/local-cloud/status": status, **fault_pages(faults), **interruptions.pages(instances)}
     moto = DomainDispatcherApplication(create_backend_app)
     ebs = Ebs(catalog)
 
@@ -256,41 +255,6 @@ def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:
     handle = os.dup(listening.fileno())
     listening.close()
     return make_server(address, port, app, threaded=True, request_handler=Quiet, fd=handle)
-
-
-def _metadata(site: Site, instances: Roster) -> Any:
-    from moto.ec2.models import ec2_backends
-    from moto.sts.models import sts_backends
-
-    from localcloud.metadata import MetadataService
-
-    def public_key(name: str) -> str:
-        (key,) = ec2_backends[ACCOUNT][site.region].describe_key_pairs(key_names=[name])
-        return str(key.material_public.decode())
-
-    def credentials(role: str, session: str) -> dict[str, str]:
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        keys = sts_backends[ACCOUNT]["aws"].assume_role(
-            region_name=site.region,
-            role_session_name=session,
-            role_arn=arn,
-            policy=None,
-            duration=21600,
-            external_id="",
-        )
-        return {
-            "LastUpdated": _time(time.time()),
-            "AccessKeyId": keys.access_key_id,
-            "SecretAccessKey": keys.secret_access_key,
-            "Token": keys.session_token,
-            "Expiration": _time(time.time() + 21600),
-        }
-
-    return MetadataService(site, instances.by_address, public_key, credentials)
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _machine(record: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What acts of its own accord, put together: CPU metrics, alarms, Auto Scaling."""
+"""What acts of its own accord, put together: CPU metrics, interruptions, alarms, Auto Scaling."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from localcloud import alarm_watch, policies, scaling_install
 from localcloud import cloudwatch as metrics
 from localcloud.alarm_watch import AlarmWatch
+from localcloud.interruptions import Interruptions
 from localcloud.loop import Loop, Work
 from localcloud.policies import PolicyActions
 from localcloud.roster import Roster
@@ -57,7 +58,8 @@ def install(site: Site, instances: Roster) -> list[Work]:
     policies.install()
     actions = PolicyActions(time.time, cloudwatch)
     answer_instead(scaling.lock, (actions.put_scaling_policy, actions.delete_policy, actions.execute_policy))
-    return [*_measuring(site, instances, cloudwatch), watch.tick, scaling.tick]
+    interruptions = Interruptions(instances)
+    return [*_measuring(site, instances, cloudwatch), interruptions.tick, watch.tick, scaling.tick]
 
 
 def _measuring(site: Site, instances: Roster, cloudwatch: Any) -> list[Work]:
