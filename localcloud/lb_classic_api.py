@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from localcloud import lb_classic, lb_health
 from localcloud.hooks import replace
-from localcloud.lb_health import Finding, Phase, Told
 from localcloud.lb_classic_records import Found, invalid_instance
+from localcloud.lb_health import Finding, Phase, Told
 from localcloud.lb_places import place_of
 
 _RESPONSE = "moto.elb.responses:ELBResponse"

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from localcloud import (
+    cloudwatch,
     dns_records,
     lb_certificates,
     lb_classic,
     lb_classic_api,
     lb_classic_records,
+    lb_traffic,
     lb_v2,
     lb_v2_records,
 )
 from localcloud.balancers import Balancers, Wanted
 from localcloud.dns import NameServer
 from localcloud.dns_zones import Zone
+from localcloud.errors import LocalCloudError
 from localcloud.guestfiles import host_nameservers
-from localcloud.roster import Roster
+from localcloud.lb_health import Phase
+from localcloud.lb_traffic import Log
 from localcloud.network import Network
+from localcloud.roster import Roster
 from localcloud.site import ACCOUNT, Site
 
+_PUBLISH_SECONDS = 5.0
 
-def install(site: Site, network: Network, instances: Roster, notice: Callable[[str], None]) -> Balancers:
-    """Put traffic behind moto's load balancers."""
+
+def install(
+    site: Site, network: Network, instances: Roster, log: Log, notice: Callable[[str], None]
+) -> Balancers:
+    """Put traffic behind moto's load balancers; what passes is counted in `log`."""
 
     def found(instance_id: str) -> Any:
         return next((one for one in instances.records() if one.id == instance_id), None)
@@ -35,8 +48,9 @@ def install(site: Site, network: Network, instances: Roster, notice: Callable[[s
         [lambda: _classic(site, instances), lambda: _v2(site, instances)],
         lambda arn: lb_certificates.recorded(ACCOUNT, site.region, arn),
         notice,
-        lambda body, log: None,
+        log.follow,
     )
+    cloudwatch.install()
     lb_classic_records.install(site, found)
     lb_classic_api.install(balancers, found)
     lb_v2_records.install(site, found, balancers)
@@ -58,6 +72,37 @@ def names(
     return NameServer(site, network, host_nameservers(), zones, notice)
 
 
+def publishing(
+    site: Site, balancers: Balancers, log: Log, passing: Callable[[], AbstractContextManager[None]]
+) -> Callable[[], None]:
+    """Publish the load balancers' metrics every few seconds, until what this returns is called."""
+    ended = threading.Event()
+
+    def follow() -> None:
+        while not ended.wait(_PUBLISH_SECONDS):
+            with passing():
+                _publish(site, balancers, log)
+
+    threading.Thread(target=follow, name="metrics", daemon=True).start()
+    return ended.set
+
+
+def _publish(site: Site, balancers: Balancers, log: Log) -> None:
+    from moto.cloudwatch.models import cloudwatch_backends
+
+    backend = cloudwatch_backends[ACCOUNT][site.region]
+    now = time.time()
+    for body in balancers.bodies():
+        balancer = body.balancer
+        if balancer is not None:
+            with suppress(LocalCloudError):  # it ended just now
+                standing = body.standing()
+                healthy = Counter(pool for pool, _, _, phase in standing if phase is Phase.HEALTHY)
+                found = [*lb_traffic.data(balancer, log.take(body), healthy)]
+                found += lb_traffic.hosts(balancer, standing)
+                cloudwatch.publish(backend, lb_traffic.NAMESPACES[balancer.kind], found, now)
+
+
 def _classic(site: Site, instances: Roster) -> Iterator[Wanted]:
     from moto.elb.models import elb_backends
 
@@ -68,7 +113,7 @@ def _classic(site: Site, instances: Roster) -> Iterator[Wanted]:
             yield Wanted(balancer, lb_classic.members(record, balancer, known))
 
 
-def _v2(site: Site, instances: Instances) -> Iterator[Wanted]:
+def _v2(site: Site, instances: Roster) -> Iterator[Wanted]:
     from moto.elbv2.models import elbv2_backends
 
     backend = elbv2_backends[ACCOUNT][site.region]

@@ -33,6 +33,7 @@ def described(record: Any, groups: Mapping[str, Any]) -> Balancer | None:
         pools=tuple(_pool(record, groups[arn]) for arn in used(record) if arn in groups),
         groups=None if open_to_all else tuple(sorted(record.security_groups)),
         idle_seconds=int(idle),
+        metric=record.arn.partition(":loadbalancer/")[2],
     )
 
 
@@ -72,7 +73,7 @@ def zones(record: Any) -> tuple[str, ...]:
 
 
 def across_zones(record: Any, group: Any) -> bool:
-    """Whether all zones share the requests: always for an application load balancer, unless its group says no."""
+    """Whether zones share the requests: so for an application load balancer, unless its group says no."""
     wanted = str(group.attributes.get("load_balancing.cross_zone.enabled", "")).lower()
     if wanted in ("true", "false"):
         return wanted == "true"
@@ -117,6 +118,7 @@ def _pool(record: Any, group: Any) -> Pool:
         zones=() if across_zones(record, group) else zones(record),
         drain_seconds=int(group.attributes["deregistration_delay.timeout_seconds"]),
         balance="leastconn" if least else "roundrobin",
+        metric=group.arn.rpartition(":")[2],
     )
 
 
