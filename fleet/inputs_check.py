@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ import bootstrap
 from bootstrap import header, inputs, settings
 from bootstrap.errors import BootstrapError
 from bootstrap.header import Script
-from bootstrap.typed import parts
 from fleet.errors import DeploymentError
+from fleet.wanted import credentials
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -26,12 +26,10 @@ SHIPPED = Path(bootstrap.__file__).parent / "scripts"
 def check(cloud: Cloud, wanted: Wanted) -> None:
     """Raise DeploymentError once, naming every input that is missing or malformed, and every credential."""
     problems = [problem for kind in wanted.kinds for problem in faults(kind.template, dict(kind.inputs))]
-    credentials = {
-        name: kind.name for kind in wanted.kinds for name in credentials_in(dict(kind.inputs).values())
-    }
     problems += [
-        f"{template}: there is no credential {name} in Secrets Manager or (`cred:/…`) the parameter store"
-        for name, template in sorted(credentials.items())
+        f"{kind.name}: there is no credential {name} in Secrets Manager or (`cred:/…`) the parameter store"
+        for kind in wanted.kinds
+        for name in sorted(credentials(dict(kind.inputs)))
         if not _there(cloud, name)
     ]
     if problems:
@@ -67,12 +65,6 @@ def scripts_of(template: ServerTemplate) -> list[Script]:
 def folder_of(template: ServerTemplate) -> Path:
     """Where the scripts of a template's run lists lie here."""
     return template.scripts or SHIPPED
-
-
-def credentials_in(typed: Iterable[str]) -> Iterator[str]:
-    """The names of the credentials that typed values stand for."""
-    for one in typed:
-        yield from (name for kind, name in parts(one) if kind == "cred")
 
 
 def _script(name: str, template: ServerTemplate) -> Script:

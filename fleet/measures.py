@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from fleet.alarms import NODE_NAMESPACE, balancer_metrics
+from fleet.alarms import balancer_metrics
+from fleet.naming import NODE_NAMESPACE
 
 if TYPE_CHECKING:
     from aws.session import Cloud
     from fleet.load_balancer import LoadBalancer
 
+# What nodes publish of themselves: bootstrap/metrics.py, and whoever counts requests on the node.
+_LOAD, _REQUEST_RATE = "LoadAverage1", "RequestsPerSecond"
 _AT_ONCE = 500
 _PERIOD_SECONDS = 60
 # The newest minute is mostly not there yet, and nodes publish once a minute.
@@ -60,8 +63,8 @@ def measure(cloud: Cloud, ids: Sequence[str], balancers: Sequence[LoadBalancer])
 def _of_nodes(ids: Sequence[str]) -> Iterator[Figure]:
     for one in ids:
         node = (("InstanceId", one),)
-        yield Figure("load1", one, NODE_NAMESPACE, "load1", node, "Average")
-        yield Figure("requests", one, NODE_NAMESPACE, "requests_per_second", node, "Average")
+        yield Figure("load1", one, NODE_NAMESPACE, _LOAD, node, "Average")
+        yield Figure("requests", one, NODE_NAMESPACE, _REQUEST_RATE, node, "Average")
 
 
 def _of_balancers(balancers: Sequence[LoadBalancer]) -> Iterator[Figure]:
