@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
+from bootstrap.typed import fault
 from fleet.table import Pairs, Table
 
 BALANCERS, DESK = "load_balancers", "desk"
 PHASES = ("boot", "operational", "decommission")
 _TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _INPUT = re.compile(r"[A-Z][A-Z0-9_]*")
-_TYPED = re.compile(r"(text|env|cred|key|array):.+|blank|ignore", re.DOTALL)
 _SOURCE_WORDS = f'"{BALANCERS}", "{DESK}" (this computer\'s address) or a CIDR such as "10.0.0.0/8"'
 
 
@@ -66,10 +66,8 @@ def read_inputs(table: Table) -> Pairs:
     for name, typed in inputs:
         if not _INPUT.fullmatch(name):
             raise table.wrong_part("inputs", f"{name} is no input's name: use capitals, digits and _")
-        if not _TYPED.fullmatch(typed):
-            raise table.wrong_part(
-                "inputs", f"{name} has no type: write text:VALUE, env:, cred:, key:, array:, blank or ignore"
-            )
+        if wrong := fault(typed):
+            raise table.wrong_part("inputs", f"{name} {wrong}")
     return inputs
 
 

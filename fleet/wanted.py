@@ -104,9 +104,14 @@ class Wanted:
 def resolve(cloud: Cloud, deployment: Deployment) -> Wanted:
     """Ask AWS for all that the file only names. Raises DeploymentError, or ImageNotFound."""
     ground = find_ground(cloud, deployment)
+    names = {one.image for one in deployment.templates}
+    return on_ground(deployment, ground, {name: find_image(cloud, name) for name in names})
+
+
+def on_ground(deployment: Deployment, ground: Ground, found: Mapping[str, Image]) -> Wanted:
+    """A deployment on the ground that was found, with its images by the names the file gives them. Pure."""
     names = Names(deployment.name)
     bucket = ground.filled(deployment.bucket.name, deployment.name) if deployment.bucket else ""
-    found = {one.image: find_image(cloud, one.image) for one in deployment.templates}
     kinds = tuple(
         _kind(deployment, one, found[one.image], ground, bucket, names) for one in deployment.templates
     )
