@@ -9,7 +9,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from aws.session import connect
-from fleet import rolling
+from fleet import roll_commands
 from fleet.command import Desk
 from fleet.deployment import DEFAULT_FILE, load
 from fleet.errors import BadSize, FleetError
@@ -64,10 +64,10 @@ def roll_out(
         raise FleetError(f"--batch {batch} with --watch {watch} cannot be", "a batch has a node at least")
     desk = Desk(connect(), load(Path(file)), "invoke fleet.roll", dry_run)
     if pause:
-        return rolling.pause(desk)
+        return roll_commands.pause(desk)
     if resume or abort:
-        return rolling.abort(desk) if abort else rolling.resume(desk)
-    return rolling.roll(desk, Order(image, template, Pace(batch, in_place), watch, not no_rollback))
+        return roll_commands.abort(desk) if abort else roll_commands.resume(desk)
+    return roll_commands.roll(desk, Order(image, template, Pace(batch, in_place), watch, not no_rollback))
 
 
 @task(
