@@ -29,7 +29,7 @@ from aws.errors import AwsError
 from bake import image_tasks
 from bake import tasks as bake_tasks
 from bake.errors import BakeError
-from fleet import bootstrap_tasks, deployment_tasks, dns_tasks, lb_tasks, node_tasks
+from fleet import bootstrap_tasks, deployment_tasks, dns_tasks, lb_tasks, node_tasks, roll_tasks
 from fleet import tasks as fleet_tasks
 from fleet.demo import Demo
 from fleet.errors import FleetError
@@ -259,7 +259,7 @@ def _namespace() -> Collection:
     root.add_collection(images)
     root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
     fleet = Collection("fleet")
-    for one in (*deployment_tasks.TASKS, *node_tasks.TASKS):
+    for one in (*deployment_tasks.TASKS, *node_tasks.TASKS, *roll_tasks.TASKS):
         fleet.add_task(at_the_desk(one, cloud=True))
     root.add_collection(fleet)
     dns = Collection("dns")
