@@ -12,6 +12,7 @@ from resizer.blob import Blob
 from resizer.errors import MethodError, MissingError, RefusalError, ResizerError
 from resizer.flight import Flight
 from resizer.gate import Gate
+from resizer.limits import Limits
 from resizer.media import media_type
 from resizer.pixels import render
 
@@ -116,12 +117,10 @@ class Desk:
         config = self._config
         original = self._store.read(config.original(address.key), config.max_original_bytes)
         with self._gate.passage():
-            picture = render(
-                original.data,
-                address.options.width or config.max_width,
-                quality=config.quality,
-                max_pixels=config.max_pixels,
-            )
+            options = replace(address.options, quality=address.options.quality or config.quality)
+            limits = Limits(config.max_pixels, config.max_original_bytes)
+            kept = (media_type(original.data) or "").removeprefix("image/") or "jpeg"
+            picture = render(original.data, options, limits, kept)
         return Found(Blob(picture.data, original.modified), picture.media_type, "rendered")
 
     def _keep(self, address: Address, found: Found) -> None:
