@@ -50,7 +50,8 @@ def test_without_a_folder_there_is_a_painted_photograph_which_is_removed_whateve
             assert opened((painted[0] / development.PAINTED).read_bytes()).format == "JPEG"
             raise RuntimeError
 
-    pytest.raises(RuntimeError, fail)
+    with pytest.raises(RuntimeError):
+        fail()
     assert not painted[0].exists()
 
 
