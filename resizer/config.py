@@ -45,6 +45,12 @@ class Config:
         str, prefix(), "where in the store results, masters and purges go; no URL reaches them there"
     ] = "resized"
     cache_dir: Annotated[Path, path(), "the results on this node's disk"] = Path("/var/cache/resizer")
+    run_dir: Annotated[
+        Path | None,
+        path(),
+        "where the node's processes meet: `render.sock` of the render service, locks and counters;"
+        " without it this process renders by itself",
+    ] = None
 
     presets: Annotated[
         Mapping[str, str], pairs(), "options by name; those given replace the shipped ones"
