@@ -1,4 +1,4 @@
-"""Refusals remembered for a moment, so that a missing or broken original is not asked for by every request."""
+"""Refusals, remembered for a moment: what is missing or broken is not tried again by every request."""
 
 from __future__ import annotations
 

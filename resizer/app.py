@@ -16,7 +16,7 @@ from resizer.ladder import Found, Ladder, Wanted
 from resizer.originals import Originals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from resizer.address import Address
@@ -71,13 +71,14 @@ class Desk:
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             raise MethodError("Only GET and HEAD are understood.", "Upload images to the store, not here.")
         path = path_of(environ.get("PATH_INFO", ""))
-        own = {
+        own: dict[str, Callable[[], reply.Reply]] = {
             "/health": reply.health,
             "/health/deep": self._health.reply,
             "/metrics": lambda: reply.plain(metrics.text(), metrics.CONTENT_TYPE),
         }
-        if path in own:
-            return own[path]()
+        answer = own.get(path)
+        if answer is not None:
+            return answer()
         wanted = self._wanted(environ)
         found = self._ladder.find(wanted)
         metrics.ANSWERS.labels(found.origin).inc()
@@ -87,7 +88,8 @@ class Desk:
         address = parse(path_of(environ.get("PATH_INFO", "")), self._rules)
         if address.format != "auto":
             return Wanted(address)
-        return Wanted(address.negotiated(accept.best(environ.get("HTTP_ACCEPT", ""), address.key)), True)  # noqa: FBT003
+        best = accept.best(environ.get("HTTP_ACCEPT", ""), address.key)
+        return Wanted(address.negotiated(best), negotiated=True)
 
     def _refusal(self, environ: WSGIEnvironment, error: RefusalError) -> reply.Reply:
         if self._fallback is not None and error.status in _FALLS_BACK:

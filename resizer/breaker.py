@@ -1,4 +1,4 @@
-"""A store that is down is not waited for by everybody: after some failures in a row it is left alone for a while."""
+"""A store that is down is not waited for by everybody: after some failures it is left alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class Breaker:
-    """A store that fails at once while the one behind it rests; one call each `REST_SECONDS` tries it again."""
+    """Fails at once while the store behind it rests; one call each `REST_SECONDS` tries it again."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store

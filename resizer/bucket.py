@@ -35,7 +35,7 @@ _MOST_DELETED = 1000  # S3's limit for one call
 
 
 class S3Store:
-    """A bucket. Clients are made by `connect`, one for all threads, and anew while credentials are missing."""
+    """A bucket. `connect` makes the client, one for all threads, and anew while credentials are missing."""
 
     def __init__(self, connect: Callable[[], Any], bucket: str) -> None:
         self._connect = connect

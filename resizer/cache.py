@@ -1,4 +1,4 @@
-"""The node's disk cache: results where Apache finds them by itself (see place.py), and masters beside them."""
+"""The node's disk cache: results where Apache finds them (see place.py), masters beside them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class DiskCache:
         return bool(where) and self._write(self.root / str(where), blob)
 
     def master(self, key: str, younger_than: float) -> Blob | None:
-        """Return the master of an original, if it came to this disk after `younger_than` (seconds since 1970)."""
+        """Return the master of an original, if it came to this disk after `younger_than`."""
         for path in self._files(key):
             if f"-{MASTER}" in path.name:
                 blob = self._read(path)
@@ -77,10 +77,10 @@ class DiskCache:
     def _files(self, key: str) -> Iterator[Path]:
         folder, start = stem(key)
         try:
-            names = [name for name in os.listdir(self.root / folder) if name.startswith(start)]
+            found = [path for path in (self.root / folder).iterdir() if path.name.startswith(start)]
         except OSError:
             return
-        yield from (self.root / folder / name for name in names)
+        yield from found
 
     def _read(self, path: Path) -> Blob | None:
         try:

@@ -79,8 +79,10 @@ class Config:
     ] = True
     master_side: Annotated[int, whole(256, 8192), "the longer side of a master, in pixels"] = 2048
     revalidate_seconds: Annotated[
-        int, whole(0, 30 * 86_400), "how long a result is served before its original is looked at again"
-    ] = 3600
+        int,
+        whole(0, 30 * 86_400),
+        "how long a result is served before its original is looked at again; 0: for ever",
+    ] = 86_400
     purge_poll_seconds: Annotated[int, whole(1, 3600), "how often a node looks for purges"] = 10
 
     immutable: Annotated[

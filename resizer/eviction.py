@@ -1,7 +1,7 @@
 """Eviction: when the cache's disk fills up, what has not been used for longest goes.
 
-The tree is walked one shard (one of 256 folders) at a time, so that nothing grows with the number of files but
-the time it takes. A first walk weighs what there is by its age of use; from that follows the age above which
+The tree is walked one shard (one of 256 folders) at a time, so that nothing grows with the number of
+files but the time it takes. A first walk weighs what there is by its age of use; from that follows the age above which
 files go, so that the second walk ends near the low water mark. Removing a file while Apache sends it is safe:
 it goes when the last reader closes it.
 """
@@ -117,14 +117,16 @@ class Ages:
 class Cleaner:
     """Walks a cache; `rest` is called between shards, with the seconds the last one took."""
 
-    def __init__(self, root: Path, budget: Budget, rest: Callable[[float], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, root: Path, budget: Budget, rest: Callable[[float], None], clock: Callable[[], float]
+    ) -> None:
         self._root = root
         self._budget = budget
         self._rest = rest
         self._clock = clock
 
     def clean(self, oldest: float = 0.0) -> tuple[Usage, Usage]:
-        """Remove what came before `oldest`, what was left half written, and, if space is short, what is least used.
+        """Remove what came before `oldest`, what was left half written, and the least used if space is short.
 
         Returns what there is then, and what has gone.
         """
@@ -135,6 +137,13 @@ class Cleaner:
         gone = self._evict(ages.limit(bytes_over, files_over), bytes_over, files_over)
         left = Usage(ages.usage.files - gone.files, ages.usage.bytes - gone.bytes)
         return left, Usage(gone.files + expired.files, gone.bytes + expired.bytes)
+
+    def is_full(self) -> bool:
+        """Tell whether the file system is above a high water mark; costs one system call."""
+        try:
+            return excess(self._root, self._budget, Usage(0, 0)) != (0, 0)
+        except OSError:
+            return False
 
     def _weigh(self, oldest: float) -> tuple[Ages, Usage]:
         ages, count, freed = Ages(), 0, 0

@@ -1,4 +1,4 @@
-"""The deep check: does this node really decode, scale, store and fetch?"""
+"""The deep check: whether this node really decodes, scales, stores and fetches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from resizer import reply, wholefile
 from resizer.address import Address
-from resizer.blob import Blob
 from resizer.errors import MissingError, ResizerError
 from resizer.options import Options
 from resizer.originals import Originals
@@ -27,8 +26,7 @@ REMEMBERED_SECONDS = 5.0  # many balancers ask, and each answer is a rendering
 _PROBE = "health-probe"  # no such original need exist: that the store knows so is the answer
 # 8 x 8 pixels, a diagonal gradient.
 _PICTURE = b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mNkEIAAJgGKGACOGAQAwSeVywAAAABJRU5ErkJg"
-    "gg=="
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mNkEIAAJgGKGACOGAQAwSeVywAAAABJRU5ErkJggg=="
 )
 _log = logging.getLogger(__name__)
 

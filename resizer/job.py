@@ -26,7 +26,7 @@ _LENGTH = struct.Struct("!I")
 
 @dataclass(frozen=True)
 class Job:
-    """Render `options` of the original as `format`; if `master_side` is not 0, by way of a master of that size."""
+    """Render `options` as `format`; if `master_side` is not 0, by way of a master of that size."""
 
     options: Options
     format: str
@@ -101,7 +101,7 @@ def heard(frame: Frame) -> Done:
     for kind, width, height, size in frame.head["images"]:
         renderings.append(Rendering(frame.body[at : at + size], kind, width, height))
         at += size
-    return Done(*renderings[:2], seconds=frame.head["seconds"])
+    return Done(renderings[0], renderings[1] if renderings[1:] else None, frame.head["seconds"])
 
 
 def send(connection: socket.socket, frame: Frame) -> None:

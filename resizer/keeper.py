@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from resizer.config import Config
     from resizer.store import Store
 
-CLEAN_SECONDS = 60.0  # between the end of a walk and the next
+CLEAN_SECONDS = 60.0  # between the end of a walk and the next, unless the disk fills up meanwhile
+WALK_SHARE = 30  # a walk is followed by at least so many times its duration
 _SWEEP_SECONDS = 86_400.0
 _log = logging.getLogger(__name__)
 
@@ -67,9 +68,11 @@ class Keeper:
         while True:
             if self._clock() - swept > _SWEEP_SECONDS:
                 swept = self._clock() if self.poll(self._watch.sweep) else swept
+            begun = self._clock()
             self.clean()
-            until = self._clock() + CLEAN_SECONDS
-            while self._clock() < until:
+            # However many files there are, walking takes a small share of the time.
+            until = self._clock() + max(CLEAN_SECONDS, WALK_SHARE * (self._clock() - begun))
+            while self._clock() < until and not self._cleaner.is_full():
                 self.poll()
                 if self._wait(min(self._config.purge_poll_seconds, CLEAN_SECONDS)):
                     return
@@ -85,7 +88,7 @@ class Keeper:
         except (OSError, ValueError, KeyError, TypeError):
             current = False
         if not current:
-            # The files of a cache of unknown age, or of other presets, may be wrong; the store has the right ones.
+            # Files of unknown age, or made under other settings, may be wrong; the store has the right ones.
             self._cleaner.clean(oldest=now)
             self._last = now
 
@@ -109,8 +112,10 @@ class Keeper:
     def clean(self) -> None:
         """Walk the cache once."""
         age = self._config.revalidate_seconds
+        # While the store cannot be asked, what is here is better than nothing, however old.
+        expires = age and not self._failing
         try:
-            left, gone = self._cleaner.clean(self._clock() - age if age else 0.0)
+            left, gone = self._cleaner.clean(self._clock() - age if expires else 0.0)
         except OSError as error:
             _log.warning("The disk cache cannot be cleaned: %s", error)
             return
@@ -128,7 +133,8 @@ class Keeper:
     def _settings(self) -> str:
         """Return what decides how a URL's result looks: files made under other settings are wrong."""
         config = self._config
-        return f"{sorted(config.presets.items())} {config.quality} {config.bucket or config.folder} {config.prefix}"
+        store = config.bucket or config.folder
+        return f"{sorted(config.presets.items())} {config.quality} {store} {config.prefix}"
 
     def _remember(self) -> None:
         note = json.dumps({"at": self._last, "settings": self._settings()}).encode()

@@ -59,7 +59,8 @@ class Originals:
 
     def has_changed(self, key: str, made: Blob) -> bool:
         """Tell whether the original is another one by now; asked only of what was stored a while ago."""
-        if self._tools.clock() - made.stored <= self._config.revalidate_seconds:
+        age = self._config.revalidate_seconds
+        if not age or self._tools.clock() - made.stored <= age:
             return False
         try:
             return self._tools.store.etag(self._config.original(key)) != made.source
@@ -92,8 +93,8 @@ class Originals:
         return self._config.master_side if further else 0
 
     def _master(self, address: Address) -> Blob | None:
-        fresh = self._tools.clock() - self._config.revalidate_seconds
-        blob = self._tools.cache.master(address.key, fresh)
+        age = self._config.revalidate_seconds
+        blob = self._tools.cache.master(address.key, self._tools.clock() - age if age else 0.0)
         if blob is None:
             blob = self._stored_master(address.key)
         return blob if blob and suffices(blob.data[:_HEAD_BYTES], address.options) else None

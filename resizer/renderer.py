@@ -1,4 +1,4 @@
-"""Who renders: this process itself, or the render service of the node, which a decoder's crash cannot hurt."""
+"""Who renders: this process, or the node's render service, so that a decoder's crash hurts nobody else."""
 
 from __future__ import annotations
 
@@ -118,5 +118,5 @@ def _broken(job: Job, seconds: float) -> TooSlowError | UndecodableError:
         )
     return UndecodableError(
         "The original makes its decoder crash.",
-        "See the journal of resizer-render.service for the signal, and keep the original: it may be an attack.",
+        "See the journal of resizer-render.service for the signal; the original may be an attack.",
     )

@@ -4,7 +4,7 @@
 
 One parent listens, and forks a child per place; the children take requests from its socket, one at a time.
 A child that crashes, or is killed by the alarm it sets itself, costs the one request it had: the parent forks
-the next within milliseconds, for Pillow is loaded already. The parent itself never touches a stranger's image.
+the next within milliseconds, for Pillow is loaded already. The parent never touches a stranger's image.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Service:
         try:
             Child(self._listener).run()
             code = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever it is, a child must not return into the parent's code
             _log.exception("A renderer failed")
         finally:
             os._exit(code)
@@ -151,7 +151,7 @@ def _worked(asked: job.Job, data: bytes) -> job.Frame:
         return job.refused(
             UndecodableError("Decoding it takes more memory than a renderer may have.", "Lower max_pixels.")
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - one odd image must not cost a process
         _log.exception("Rendering failed")
         return job.refused(UndecodableError("Rendering it failed.", f"{type(error).__name__}: see the log."))
     return job.told(replace(done, seconds=time.perf_counter() - begun))

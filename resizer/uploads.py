@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Uploads:
-    """Tasks done one after the other, in order. What does not fit is dropped: it costs a rendering some day."""
+    """Tasks done one after the other, in order. What does not fit is dropped: that costs a rendering."""
 
     def __init__(self, most: int) -> None:
         self._tasks: queue.Queue[tuple[str, Callable[[], object]]] = queue.Queue(max(1, most))
@@ -64,7 +64,7 @@ class Uploads:
                 task()
             except ResizerError as error:
                 _log.warning("The store did not take %s: %s %s", what, error, error.hint)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the thread serves all that come after
                 _log.exception("The store did not take %s", what)
             finally:
                 self._tasks.task_done()
