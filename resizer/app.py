@@ -57,15 +57,21 @@ class Desk:
 
     def answer(self, environ: WSGIEnvironment) -> reply.Reply:
         """Answer one request; refusals become replies, and from 500 upwards a line in the log too."""
-        request_id = str(environ.get("UNIQUE_ID") or secrets.token_urlsafe(12))
+        # Apache with mod_unique_id has given the request a name already, and puts it into the reply too.
+        given = environ.get("UNIQUE_ID")
+        request_id = str(given or secrets.token_urlsafe(12))
+        answer = self._answer(environ, request_id)
+        return answer if given else answer.identified(request_id)
+
+    def _answer(self, environ: WSGIEnvironment, request_id: str) -> reply.Reply:
         try:
-            return self._respond(environ).identified(request_id)
+            return self._respond(environ)
         except RefusalError as error:
             metrics.ERRORS.labels(error.code).inc()
             if error.status >= 500:
                 path = environ.get("PATH_INFO")
                 _log.error("%s %a: %s %s %s", request_id, path, error.code, error, error.hint)
-            return self._refusal(environ, error).identified(request_id)
+            return self._refusal(environ, error)
 
     def _respond(self, environ: WSGIEnvironment) -> reply.Reply:
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
