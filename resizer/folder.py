@@ -15,6 +15,7 @@ from resizer.store import admit, missing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _NOTES = ".sources"  # what S3 keeps as metadata: the etag of the original an object was made of
 
 
@@ -45,7 +46,7 @@ class FolderStore:
 
     def write(self, key: str, blob: Blob, media_type: str) -> None:  # noqa: ARG002 - a file keeps no media type
         """Write the file."""
-        with self._failing(key):
+        with self._failing(key, absent=()):
             note = self._root / _NOTES / key
             if blob.source:
                 wholefile.write(note, Blob(blob.source.encode(), blob.modified))
@@ -77,10 +78,10 @@ class FolderStore:
             yield from (each[len(start) :] for each in inside if each.startswith(start) and each != _NOTES)
 
     @contextlib.contextmanager
-    def _failing(self, key: str) -> Iterator[None]:
+    def _failing(self, key: str, absent: tuple[type[OSError], ...] = _ABSENT) -> Iterator[None]:
         try:
             yield
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        except absent as error:
             raise missing(key) from error
         except OSError as error:
             raise StoreError(

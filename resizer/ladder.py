@@ -100,6 +100,8 @@ class Ladder:
                 self._absences.note(wanted.address, error)
                 raise
             self._keep(wanted, found.blob)
+            if found.origin == "render":
+                self._store(self._config.result(wanted.address.result), found.blob, found.media_type)
         return found
 
     def _keep(self, wanted: Wanted, blob: Blob) -> None:
@@ -126,7 +128,6 @@ class Ladder:
         made = self._originals.rendered(address)
         metrics.RENDERS.labels(address.format, made.source).inc()
         metrics.BYTES_OUT.inc(len(made.blob.data))
-        self._store(self._config.result(address.result), made.blob, made.media_type)
         return Found(made.blob, made.media_type, "render")
 
     def _store(self, key: str, blob: Blob, kind: str) -> None:

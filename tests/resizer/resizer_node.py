@@ -80,7 +80,7 @@ class Node:
             folder=self.store.root, cache_dir=self.cache.root, **{"presets": PRESETS, **settings}
         )
         self.uploads = Uploads(100)
-        self.renderer: Renderer = OwnRenderer(2, 0)
+        self.renderer: Renderer = OwnRenderer(2, 30)
         self.start()
 
     def start(self) -> None:
@@ -107,6 +107,7 @@ class Node:
             "REQUEST_METHOD": method,
             "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
             "QUERY_STRING": query,
+            "UNIQUE_ID": "given by Apache",
         }
         environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
         begun: list[Any] = []
