@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import backends, groups, hooks
+from localcloud import backends, groups, hooks, lb_install
+from localcloud.balancers import OPEN, Balancers
 from localcloud.cgroups import ControlGroup
 from localcloud.endpoint import Endpoint, fault_pages
 from localcloud.errors import DaemonTrouble, LocalCloudError
@@ -51,12 +52,19 @@ def serve(site: Site) -> None:
         notice = _notices(site.notices)
         state = _state(site, notice)
         faults = Faults()
-        catalog, instances = _cloud(site, network, state.load(), notice, faults)
+        catalog, instances, balancers = _cloud(site, network, state.load(), notice, faults)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
-        for server in _servers(site, network, _endpoint(site, catalog, instances, state, faults), instances):
+        instances.follow(balancers.wake)
+        endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
+        for server in _servers(site, network, endpoint, instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
+        balancers.start()
+        names = lb_install.names(site, network, instances, balancers, notice)
+        stack.callback(names.stop)
+        instances.follow(names.refresh)
+        stack.callback(balancers.stop)
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
         stopping.wait()
@@ -98,7 +106,7 @@ def _network(site: Site) -> Iterator[Network]:
 
 def _cloud(
     site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
-) -> tuple[Catalog, Instances]:
+) -> tuple[Catalog, Instances, Balancers]:
     from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
     from localcloud.instances import Instances
@@ -107,14 +115,19 @@ def _cloud(
     instances = Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
     ec2.install(site, instances)
     image_api.install(catalog, instances)
+    balancers = lb_install.install(site, network, instances, notice)
     backends.give_back(saved)
     catalog.load()
     instances.restore(backends.records(saved))
     catalog.store.drop_unused_layers(instances.layers_in_use())
     catalog.store.drop_unused_disks()
-    firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
-    instances.follow(lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site))))
-    return catalog, instances
+    firewall = Firewall(network.filter, (site.gateway, site.dns_address, METADATA_ADDRESS))
+    instances.follow(
+        lambda: firewall.refresh(
+            [*groups.members(instances.records()), *balancers.guarded()], [*groups.groups(_ec2(site)), OPEN]
+        )
+    )
+    return catalog, instances, balancers
 
 
 def _state(site: Site, notice: Callable[[str], None]) -> State:
@@ -148,7 +161,9 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instan
     ]
 
 
-def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State, faults: Faults) -> Endpoint:
+def _endpoint(
+    site: Site, catalog: Catalog, instances: Instances, balancers: Balancers, state: State, faults: Faults
+) -> Endpoint:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from localcloud.ebs import Ebs
@@ -165,8 +180,8 @@ def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State, 
             "endpoint_url": site.endpoint_url,
             "region": site.region,
             "machines": [_machine(record) for record in alive],
-            "load_balancers": [],
-            "dns": None,
+            "load_balancers": balancers.documents(),
+            "dns": {"address": str(site.dns_address)},
         }
 
     pages = {"/local-cloud/status": status, **fault_pages(faults)}

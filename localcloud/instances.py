@@ -13,7 +13,7 @@ from typing import Any
 from localcloud.cgroups import ControlGroup
 from localcloud.checks import Health
 from localcloud.errors import BootFailed, LocalCloudError
-from localcloud.guestfiles import guest_files, host_nameservers, lay
+from localcloud.guestfiles import guest_files, lay
 from localcloud.limits import Limits, Size
 from localcloud.machine import Ending, Machine, Plot
 from localcloud.network import Network, Port
@@ -216,7 +216,7 @@ class Instances:
         plot = Plot(self.folder / record.id)
         plot.prepare()
         plot.keep_layers(layers)
-        lay(guest_files(self._site, host_nameservers()), plot.runtime)
+        lay(guest_files(self._site), plot.runtime)
         port = Port(record.id, IPv4Address(record.private_ip_address), record.nics[0].mac_address)
         return Machine(
             plot,

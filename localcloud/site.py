@@ -39,6 +39,11 @@ class Site:
         return self.machines[1]
 
     @property
+    def dns_address(self) -> IPv4Address:
+        """The VPC's name server: its network's address plus two, as on AWS."""
+        return self.network[2]
+
+    @property
     def desk_address(self) -> IPv4Address:
         """This computer's end of the link into the VPC: what machines see as the caller."""
         return self.network[-7]

@@ -199,7 +199,7 @@ class Site:
         variables = {
             "cache_dir": str(self.root / "cache"),
             "fetch_processes": "1", "fetch_threads": "40", "fetch_backlog": "50", "apache_threads": "128",
-            "immutable": "signed versioned", "allow_origins": "", "timing_allow_origins": "",
+            "immutable": "signed versioned",
             "max_age_seconds": "86400",
             **self.variables,
         }  # fmt: skip
