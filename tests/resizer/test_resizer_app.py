@@ -245,7 +245,9 @@ def test_a_reply_names_its_request_unless_the_server_does(photo: Node) -> None:
 def test_a_url_that_never_changes_its_meaning_may_be_kept_for_a_year(tmp_path: Path) -> None:
     node = Node(tmp_path, unsigned=True)
     node.upload("a.jpg", PHOTO)
-    ages = {url: node.get(url).headers["Cache-Control"] for url in ("/unsafe/w30,v7/a.jpg", "/unsafe/w30/a.jpg")}
+    ages = {
+        url: node.get(url).headers["Cache-Control"] for url in ("/unsafe/w30,v7/a.jpg", "/unsafe/w30/a.jpg")
+    }
     assert ages == {
         "/unsafe/w30,v7/a.jpg": "public, max-age=31536000, immutable",
         "/unsafe/w30/a.jpg": "public, max-age=86400",

@@ -116,7 +116,9 @@ def test_when_all_renderers_are_busy_the_answer_is_503_with_a_time_to_come_back(
     node.renderer = OwnRenderer(1, 0)
     node.start()
     node.upload("a.jpg", PHOTO)
-    node.store.write("resized/w30/a.jpg", Blob(encoded(quarters(30, 20)), 0, source=node.store.etag("a.jpg")), "")
+    node.store.write(
+        "resized/w30/a.jpg", Blob(encoded(quarters(30, 20)), 0, source=node.store.etag("a.jpg")), ""
+    )
     with node.renderer._gate.passage():
         answer = node.get("/w300/a.jpg")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
