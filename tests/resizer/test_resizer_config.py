@@ -28,6 +28,7 @@ def test_every_key_is_read() -> None:
         "prefix": "/originals/",
         "results_prefix": "out/small",
         "cache_dir": "/srv/cache",
+        "run_dir": "/run/resizer",
         "presets": {"tiny": "w9"},
         "presets_only": True,
         "unsigned": True,
