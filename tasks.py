@@ -29,6 +29,7 @@ from aws.errors import AwsError
 from bake import image_tasks
 from bake import tasks as bake_tasks
 from bake.errors import BakeError
+from fleet import lb_tasks
 from fleet import tasks as fleet_tasks
 from fleet.demo import Demo
 from fleet.errors import FleetError
@@ -112,7 +113,13 @@ def at_the_desk(
         texts["cloud"] = "`local` (default; machines on this computer) or `aws`; $INVOKE_CLOUD sets it"
     default = bool(room_task.is_default)
     return Task(
-        call, name=room_task.name, default=default, help={**room_task.help, **texts}, auto_shortflags=False
+        call,
+        name=room_task.name,
+        default=default,
+        help={**room_task.help, **texts},
+        iterable=room_task.iterable,
+        positional=None if room_task.positional is None else list(room_task.positional),
+        auto_shortflags=False,
     )
 
 
@@ -140,8 +147,9 @@ def the_cloud(name: str, *, install: bool = True) -> Iterator[None]:
     if name == "aws":
         yield
         return
-    needs.ensure(_note, install=install)
     site = site_from_environment()
+    if site.bodies:
+        needs.ensure(_note, install=install)
     control.up(site, _note)
     os.environ.update(site.environment)
     for other in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
@@ -247,6 +255,10 @@ def _namespace() -> Collection:
         images.add_task(at_the_desk(one, cloud=True))
     root.add_collection(images)
     root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
+    balancers = Collection("lb")
+    for one in lb_tasks.TASKS:
+        balancers.add_task(at_the_desk(one, cloud=True))
+    root.add_collection(balancers)
     local = Collection("local")
     for one in local_tasks.TASKS:
         local.add_task(at_the_desk(one, cloud=False))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from bootstrap import settings as settings_file
 from bootstrap import state as state_file
-from bootstrap.errors import BootstrapError, StateError, TemplateError
+from bootstrap.errors import BootstrapError, SecretError, StateError, TemplateError
 from bootstrap.health import wait_until_healthy
-from bootstrap.inputs import load_given, resolve, undeclared
+from bootstrap.inputs import load_given, undeclared
 from bootstrap.managed_file import ManagedFile
 from bootstrap.services import Run, Service
 from bootstrap.state import State, Word
 from bootstrap.template import fill
+from bootstrap.values import values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -104,11 +105,16 @@ def _attempt(node: Node, record: Record) -> tuple[Word, str]:
 
 def _render_all(settings: Settings, node: Node) -> Iterable[str]:
     given = load_given(node.inputs)
-    for name in undeclared(settings.inputs, given):
+    for name in undeclared([settings.script()], given):
         node.say(f"inputs: {name} is not declared by this image, not used")
-    values = resolve(settings.inputs, given, node.environment)
-    files = [_rendered(each, values) for each in settings.render]
+    found = values(settings.script(), given, node.environment, no_secret)
+    files = [_rendered(each, found) for each in settings.render]
     return [done for file in files if (done := file.ensure())]
+
+
+def no_secret(_kind: str, _name: str) -> str:
+    """Stand in for the way to secrets. Raises SecretError."""
+    raise SecretError("there is no way to secrets here", "give the value as text:")
 
 
 def _rendered(render: Render, values: Mapping[str, str | None]) -> ManagedFile:

@@ -2,7 +2,9 @@
 
 BootstrapError          anything; carries the next step to take as `.hint`
 ├── SettingsError       the image's bootstrap.toml is not what it should be
+├── HeaderError         a boot script's header is not what it should be
 ├── InputsError         inputs are missing or malformed; one message names them all
+├── SecretError         a secret cannot be read
 ├── TemplateError       a template names what nobody declared
 ├── FileError           a rendered file cannot be written
 ├── ServiceError        systemd refused
@@ -26,8 +28,16 @@ class SettingsError(BootstrapError):
     """The image's bootstrap.toml is not what it should be."""
 
 
+class HeaderError(BootstrapError):
+    """A boot script's header is not what it should be."""
+
+
 class InputsError(BootstrapError):
     """Inputs are missing or malformed; one message names them all."""
+
+
+class SecretError(BootstrapError):
+    """A secret cannot be read."""
 
 
 class TemplateError(BootstrapError):

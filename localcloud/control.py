@@ -129,6 +129,7 @@ def _site_environment(site: Site) -> dict[str, str]:
         "LOCALCLOUD_CACHE": str(site.cache),
         "LOCALCLOUD_NETWORK": str(site.network),
         "LOCALCLOUD_PORT": str(site.port),
+        "LOCALCLOUD_BODIES": "machines" if site.bodies else "none",
     }
 
 

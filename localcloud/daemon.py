@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import backends, groups, hooks
+from localcloud import backends, groups, hooks, lb_install
+from localcloud.balancers import OPEN, Balancers
 from localcloud.cgroups import ControlGroup
 from localcloud.endpoint import Endpoint, fault_pages
 from localcloud.errors import DaemonTrouble, LocalCloudError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
     from localcloud.catalog import Catalog
-    from localcloud.instances import Instances
+    from localcloud.roster import Roster
 
 # moto reads these when it is imported: none of its own images, and types as EC2 knows them.
 _MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "yes"}
@@ -51,19 +52,39 @@ def serve(site: Site) -> None:
         notice = _notices(site.notices)
         state = _state(site, notice)
         faults = Faults()
-        catalog, instances = _cloud(site, network, state.load(), notice, faults)
+        catalog, instances, balancers = _cloud(site, network, state.load(), notice, faults)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
-        for server in _servers(site, network, _endpoint(site, catalog, instances, state, faults), instances):
+        endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
+        for server in _servers(site, network, endpoint, instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
+        if balancers:
+            stack.enter_context(_traffic(site, network, instances, balancers, notice))
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
         stopping.wait()
 
 
+@contextmanager
+def _traffic(
+    site: Site, network: Network, instances: Roster, balancers: Balancers, notice: Callable[[str], None]
+) -> Iterator[None]:
+    """Load balancers that carry traffic, and the name server that knows them, for a block."""
+    with ExitStack() as stack:
+        instances.follow(balancers.wake)
+        balancers.start()
+        names = lb_install.names(site, network, instances, balancers, notice)
+        stack.callback(names.stop)
+        instances.follow(names.refresh)
+        stack.callback(balancers.stop)
+        yield
+
+
 def clean_up(site: Site) -> None:
     """End what a daemon that did not end well left: processes and network. Machines' disks stay."""
+    if not site.bodies:
+        return
     ControlGroup.of(site).kill()
     Network(site).down()
 
@@ -88,6 +109,9 @@ def _only_one(site: Site) -> Iterator[None]:
 @contextmanager
 def _network(site: Site) -> Iterator[Network]:
     network = Network(site)
+    if not site.bodies:
+        yield network
+        return
     try:
         network.up()
         yield network
@@ -98,23 +122,44 @@ def _network(site: Site) -> Iterator[Network]:
 
 def _cloud(
     site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
-) -> tuple[Catalog, Instances]:
+) -> tuple[Catalog, Roster, Balancers | None]:
     from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
-    from localcloud.instances import Instances
 
     catalog = Catalog(site, notice)
-    instances = Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
+    instances = _roster(site, network, catalog, notice, faults)
     ec2.install(site, instances)
     image_api.install(catalog, instances)
+    balancers = lb_install.install(site, network, instances, notice) if site.bodies else None
     backends.give_back(saved)
     catalog.load()
     instances.restore(backends.records(saved))
-    catalog.store.drop_unused_layers(instances.layers_in_use())
-    catalog.store.drop_unused_disks()
-    firewall = Firewall(network.filter, (site.gateway, METADATA_ADDRESS))
-    instances.follow(lambda: firewall.refresh(groups.members(instances.records()), groups.groups(_ec2(site))))
-    return catalog, instances
+    if balancers:
+        catalog.store.drop_unused_layers(instances.layers_in_use())
+        catalog.store.drop_unused_disks()
+        instances.follow(_guard(site, network, instances, balancers))
+    return catalog, instances, balancers
+
+
+def _guard(site: Site, network: Network, instances: Roster, balancers: Balancers) -> Callable[[], object]:
+    firewall = Firewall(network.filter, (site.gateway, site.dns_address, METADATA_ADDRESS))
+    return lambda: firewall.refresh(
+        [*groups.members(instances.records()), *balancers.guarded()], [*groups.groups(_ec2(site)), OPEN]
+    )
+
+
+def _roster(
+    site: Site, network: Network, catalog: Catalog, notice: Callable[[str], None], faults: Faults
+) -> Roster:
+    if site.bodies:
+        from localcloud.instances import Instances
+
+        return Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
+    from localcloud.bodies import Bodiless, Later
+
+    later = Later()
+    later.start()
+    return Bodiless(later, faults.machine_dies)
 
 
 def _state(site: Site, notice: Callable[[str], None]) -> State:
@@ -129,7 +174,7 @@ def _ec2(site: Site) -> Any:
     return ec2_backends[ACCOUNT][site.region]
 
 
-def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instances) -> list[BaseWSGIServer]:
+def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Roster) -> list[BaseWSGIServer]:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import WSGIRequestHandler
 
@@ -139,6 +184,8 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instan
         raise DaemonTrouble(
             f"port {site.port} of 127.0.0.1 is in use", "choose another: export LOCALCLOUD_PORT=8118"
         ) from why
+    if not site.bodies:
+        return [_server(outside, endpoint, MotoRequestHandler)]
     inside = listen_in(network.vpc, str(site.gateway), site.port)
     metadata = listen_in(network.vpc, str(METADATA_ADDRESS), 80)
     return [
@@ -148,7 +195,9 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instan
     ]
 
 
-def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State, faults: Faults) -> Endpoint:
+def _endpoint(
+    site: Site, catalog: Catalog, instances: Roster, balancers: Balancers | None, state: State, faults: Faults
+) -> Endpoint:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from localcloud.ebs import Ebs
@@ -165,8 +214,8 @@ def _endpoint(site: Site, catalog: Catalog, instances: Instances, state: State, 
             "endpoint_url": site.endpoint_url,
             "region": site.region,
             "machines": [_machine(record) for record in alive],
-            "load_balancers": [],
-            "dns": None,
+            "load_balancers": balancers.documents() if balancers else [],
+            "dns": {"address": str(site.dns_address)} if balancers else None,
         }
 
     pages = {"/local-cloud/status": status, **fault_pages(faults)}
@@ -197,7 +246,7 @@ def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:
     return make_server(address, port, app, threaded=True, request_handler=Quiet, fd=handle)
 
 
-def _metadata(site: Site, instances: Instances) -> Any:
+def _metadata(site: Site, instances: Roster) -> Any:
     from moto.ec2.models import ec2_backends
     from moto.sts.models import sts_backends
 

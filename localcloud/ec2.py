@@ -6,19 +6,20 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from localcloud import checks, groups, templates
+from localcloud import checks, groups, listing, templates
 from localcloud.hooks import replace
-from localcloud.instances import Instances, set_state
+from localcloud.roster import Roster, set_state
 from localcloud.site import Site
 
 _MODELS = "moto.ec2.models"
 
 
-def install(site: Site, instances: Instances) -> None:
+def install(site: Site, instances: Roster) -> None:
     """Put machines behind moto's EC2."""
     groups.install()
     templates.install()
     checks.install(instances.health)
+    listing.install(instances.record)
     _metadata_options()
     _network_of(site)
     _launching(site, instances)
@@ -57,7 +58,7 @@ def _metadata_options() -> None:
     replace(f"{_MODELS}:EC2Backend.modify_instance_metadata_options", wrap)
 
 
-def _launching(site: Site, instances: Instances) -> None:
+def _launching(site: Site, instances: Roster) -> None:
     request = threading.local()  # what moto's own layers drop between the request and the backend
 
     def wrap_backend(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -164,7 +165,7 @@ def _refuse_foreign_address(site: Site, record: Any) -> None:
         )
 
 
-def _lifecycle(instances: Instances) -> None:
+def _lifecycle(instances: Roster) -> None:
     """Let moto keep its books first, then let the machine follow; the state is ours to tell."""
 
     def follow(name: str, states: tuple[str, ...], act: Callable[[Any], None]) -> None:
@@ -206,7 +207,7 @@ def _unchanged(record: Any, name: str) -> Any:
     )
 
 
-def _console(instances: Instances) -> Callable[..., Any]:
+def _console(instances: Roster) -> Callable[..., Any]:
     def get_console_output(self: Any) -> Any:
         from moto.core.responses import ActionResult
         from moto.core.utils import utcnow

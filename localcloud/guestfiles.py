@@ -10,14 +10,14 @@ _RESOLV_CONF = Path("/etc/resolv.conf")
 _UPSTREAM_RESOLV_CONF = Path("/run/systemd/resolve/resolv.conf")
 
 
-def guest_files(site: Site, nameservers: list[str]) -> dict[str, str]:
+def guest_files(site: Site) -> dict[str, str]:
     """Path in the machine -> content.
 
     cloud-init is told what a container cannot show it by hardware: that this is EC2, that the network is
     configured already, and not to wait for network cards being plugged in.
     """
     return {
-        "etc/resolv.conf": "".join(f"nameserver {server}\n" for server in nameservers),
+        "etc/resolv.conf": f"nameserver {site.dns_address}\n",
         "etc/cloud/cloud.cfg.d/99-localcloud.cfg": (
             "datasource_list: [Ec2]\n"
             f'datasource: {{Ec2: {{metadata_urls: ["http://{METADATA_ADDRESS}"]}}}}\n'

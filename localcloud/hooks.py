@@ -72,6 +72,9 @@ HOOKED: dict[str, tuple[str, ...]] = {
     "moto.ec2.responses.elastic_block_store:ElasticBlockStore.describe_snapshots": ("self",),
     "moto.ec2.models.amis:Ami.get_filter_value": ("self", "filter_name", "method_name"),
     "moto.ec2.models.elastic_block_store:Snapshot.get_filter_value": ("self", "filter_name", "method_name"),
+    "moto.ec2.responses.instances:InstanceResponse.describe_instances": ("self",),
+    "moto.ec2.models.tags:TagBackend.describe_tags": ("self", "filters"),
+    "moto.core.serialize:XFormedAttributePicker.get_possible_keys": ("self", "context"),
     "moto.ec2.models.tags:TagBackend.create_tags": ("self", "resource_ids", "tags"),
     "moto.ec2.responses._base_response:EC2BaseResponse._filters_from_querystring": ("self",),
     "moto.ec2.responses._base_response:EC2BaseResponse.error_on_dryrun": ("self",),
@@ -79,6 +82,30 @@ HOOKED: dict[str, tuple[str, ...]] = {
         "self", "account_id", "name", "value", "parameter_type", "description", "allowed_pattern", "keyid",
         "last_modified_date", "version", "data_type", "labels", "source_result", "tier", "policies",
     ),
+    # Load balancers.
+    "moto.elb.models:LoadBalancer.__init__": (
+        "self", "account_id", "name", "zones", "ports", "scheme", "vpc_id", "subnets", "security_groups",
+    ),
+    "moto.elb.models:ELBBackend.create_load_balancer": (
+        "self", "name", "zones", "ports", "scheme", "subnets", "security_groups",
+    ),
+    "moto.elb.models:ELBBackend.create_load_balancer_listeners": ("self", "name", "ports"),
+    "moto.elb.models:ELBBackend.delete_load_balancer_listeners": ("self", "name", "ports"),
+    "moto.elb.models:ELBBackend.delete_load_balancer": ("self", "load_balancer_name"),
+    "moto.elb.models:ELBBackend.register_instances": (
+        "self", "load_balancer_name", "instance_ids", "from_autoscaling",
+    ),
+    "moto.elb.models:ELBBackend.deregister_instances": (
+        "self", "load_balancer_name", "instance_ids", "from_autoscaling",
+    ),
+    "moto.elb.models:ELBBackend.modify_load_balancer_attributes": (
+        "self", "load_balancer_name", "cross_zone", "connection_settings", "connection_draining",
+        "access_log", "additional_attributes",
+    ),
+    "moto.elb.models:ELBBackend.describe_instance_health": ("self", "lb_name", "instances"),
+    "moto.elb.responses:ELBResponse.register_instances_with_load_balancer": ("self",),
+    "moto.elb.responses:ELBResponse.deregister_instances_from_load_balancer": ("self",),
+    "moto.elb.responses:ELBResponse.describe_instance_health": ("self",),
 }  # fmt: skip
 
 # "module:Class.method" that moto lacks and we add; an upgrade that brings one must be looked at.

@@ -13,28 +13,12 @@ from typing import Any
 from localcloud.cgroups import ControlGroup
 from localcloud.checks import Health
 from localcloud.errors import BootFailed, LocalCloudError
-from localcloud.guestfiles import guest_files, host_nameservers, lay
+from localcloud.guestfiles import guest_files, lay
 from localcloud.limits import Limits, Size
 from localcloud.machine import Ending, Machine, Plot
 from localcloud.network import Network, Port
+from localcloud.roster import Roster, set_state
 from localcloud.site import Site
-
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html
-STATE_CODES = {
-    "pending": 0,
-    "running": 16,
-    "shutting-down": 32,
-    "terminated": 48,
-    "stopping": 64,
-    "stopped": 80,
-}
-
-
-def set_state(record: Any, name: str, code: str = "", message: str = "") -> None:
-    """Set a record's state, and its StateReason when one is given."""
-    record._state.name, record._state.code = name, STATE_CODES[name]
-    if code:
-        record.state_reason.code, record.state_reason.message = code, f"{code}: {message}"
 
 
 def _size(instance_type: str) -> Size | None:
@@ -44,7 +28,7 @@ def _size(instance_type: str) -> Size | None:
     return Size(known["VCpuInfo"]["DefaultVCpus"], known["MemoryInfo"]["SizeInMiB"]) if known else None
 
 
-class Instances:
+class Instances(Roster):
     """Every instance of the site and its machine.
 
     A record is moto's `Instance`. Changes of state are asked for here and happen in a thread of their own,
@@ -59,6 +43,7 @@ class Instances:
         notice: Callable[[str], None],
         machine_dies: Callable[[], bool] = lambda: False,
     ) -> None:
+        super().__init__()
         self._site = site
         self._network = network
         self._layers_of = layers_of
@@ -66,30 +51,17 @@ class Instances:
         self._machine_dies = machine_dies
         self._cgroup = ControlGroup.of(site)
         self._limits = Limits(self._cgroup, notice)
-        self._records: dict[str, Any] = {}
         self._machines: dict[str, Machine] = {}
         self._locks: dict[str, threading.RLock] = {}
-        self._followers: list[Callable[[], object]] = []
 
     @property
     def folder(self) -> Path:
         """Where the machines' folders are."""
         return self._site.home / "instances"
 
-    def records(self) -> list[Any]:
-        """Every instance's record, oldest first, terminated ones too."""
-        return list(self._records.values())
-
     def machine(self, instance_id: str) -> Machine | None:
         """The machine of an instance that is not terminated."""
         return self._machines.get(instance_id)
-
-    def by_address(self, address: str) -> Any | None:
-        """The record of the instance that owns an address now."""
-        for record in self._records.values():
-            if record.private_ip_address == address and record.state != "terminated":
-                return record
-        return None
 
     def health(self, instance_id: str) -> Health:
         """What a status check of an instance finds."""
@@ -99,16 +71,6 @@ class Instances:
     def layers_in_use(self) -> Iterable[Path]:
         """The layers that machines stand on."""
         return [layer for machine in self._machines.values() for layer in machine.layers]
-
-    def follow(self, follower: Callable[[], object]) -> None:
-        """Have `follower` called now and after every change of EC2's records."""
-        self._followers.append(follower)
-        follower()
-
-    def changed(self) -> None:
-        """Tell the followers that records have changed."""
-        for follower in self._followers:
-            follower()
 
     def launch(self, record: Any) -> None:
         """Bring a new record to life; it is `pending` until its machine runs."""
@@ -216,7 +178,7 @@ class Instances:
         plot = Plot(self.folder / record.id)
         plot.prepare()
         plot.keep_layers(layers)
-        lay(guest_files(self._site, host_nameservers()), plot.runtime)
+        lay(guest_files(self._site), plot.runtime)
         port = Port(record.id, IPv4Address(record.private_ip_address), record.nics[0].mac_address)
         return Machine(
             plot,

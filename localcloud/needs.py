@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from localcloud.errors import CommandFailed, MissingPackages, NotPossibleHere
 from localcloud.process import run
@@ -14,11 +15,15 @@ from localcloud.process import run
 
 @dataclass(frozen=True)
 class Need:
-    """A Debian package, the program that shows it is there, and what it is for."""
+    """A Debian package, the program that shows it is there, and what it is for.
+
+    `service` is what the package would start on this computer: it is masked before, for it is not wanted.
+    """
 
     package: str
     program: str
     reason: str
+    service: str = ""
 
 
 NEEDS = (
@@ -28,6 +33,8 @@ NEEDS = (
     Need("iproute2", "ip", "makes the machines' network"),
     Need("openssh-client", "ssh", "carries the image tests to fresh nodes"),
     Need("procps", "sysctl", "lets the machines' network forward"),
+    Need("haproxy", "haproxy", "carries the load balancers' traffic", service="haproxy.service"),
+    Need("bind9", "named", "answers for the names of load balancers and Route 53", service="named.service"),
 )
 
 _ELSEWHERE = "`--cloud aws` works here, with an AWS account; the local cloud needs root on Debian 12 or newer"
@@ -55,6 +62,9 @@ def ensure(say: Callable[[str], None], *, install: bool = True) -> None:
     if not install:
         raise MissingPackages(f"{len(lacking)} Debian packages are missing", f"run: {' '.join(command)}")
     say(" ".join(command))
+    for need in lacking:
+        if need.service and mask(need.service):
+            say(f"{need.service} stays off on this computer; to use it: systemctl unmask {need.service}")
     _install(command)
 
 
@@ -69,6 +79,23 @@ def refuse_where_impossible(platform: str, uid: int, *, has_apt: bool) -> None:
     if not has_apt and missing():
         names = ", ".join(need.program for need in missing())
         raise NotPossibleHere(f"{names} not found, and there is no apt-get to install them", _ELSEWHERE)
+
+
+def mask(service: str, units: Path = Path("/etc/systemd/system")) -> bool:
+    """Keep a service from being started, now and at boot. Returns whether that was to do and could be done."""
+    unit = units / service
+    if not units.is_dir() or unit.is_symlink() or unit.exists():
+        return False
+    unit.symlink_to("/dev/null")
+    return True
+
+
+def program(name: str) -> str:
+    """Where a program is. Raises MissingPackages."""
+    found = shutil.which(name, path=_path())
+    if found is None:
+        raise MissingPackages(f"{name} is not installed", "run `invoke setup`")
+    return found
 
 
 def _install(command: list[str]) -> None:

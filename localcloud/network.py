@@ -91,6 +91,7 @@ class Network:
             f"route add default via {site.desk_address}",
             "link add vpc type bridge",
             f"addr add {site.gateway}/32 dev vpc",
+            f"addr add {site.dns_address}/32 dev vpc",
             f"addr add {METADATA_ADDRESS}/32 dev vpc",
             "link set vpc up",
             f"route add blackhole {site.machines}",

@@ -94,8 +94,9 @@ class Faulty:
 @task(help={"install": "install the Debian packages that are missing (--no-install prints the command)"})
 def up(_: Context, install: bool = True) -> Status:
     """Start the local cloud: an AWS endpoint on this computer whose instances are real machines."""
-    needs.ensure(_say, install=install)
     site = site_from_environment()
+    if site.bodies:
+        needs.ensure(_say, install=install)
     control.up(site, _say)
     return Status(control.status(site))
 

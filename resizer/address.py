@@ -120,19 +120,32 @@ def parse(path: str, rules: Rules) -> Address:
     path = path.removeprefix("/")
     first, _, rest = path.partition("/")
     if first in rules.presets:
-        return _by_preset(path, first, _key(rest, rules), rules)
+        return _by_preset(path, first, check_key(rest, rules), rules)
     signed = looks_signed(first)
     if not signed and first != UNSIGNED:
         raise _unknown(path, first, rules)
     text, _, key = rest.partition("/")
     _admit(first if signed else None, rest, rules)
-    return _by_options(path, first if signed else None, text, _key(key, rules), rules)
+    return _by_options(path, first if signed else None, text, check_key(key, rules), rules)
 
 
 def location(options: Options, key: str, signing_key: bytes | None) -> str:
     """Return the URL path of a result, percent-encoded, signed if there is a key to do so."""
     rest = f"{spell(normal(options, natural_format(key)))}/{key}"
-    return quote(f"/{sign(signing_key, rest) if signing_key else UNSIGNED}/{rest}", safe="/,")
+    return quoted(f"/{sign(signing_key, rest) if signing_key else UNSIGNED}/{rest}")
+
+
+def quoted(path: str) -> str:
+    """Percent-encode a URL path, in one way of many."""
+    return quote(path, safe="/,")
+
+
+def check_key(key: str, rules: Rules | None = None) -> str:
+    """Return the key if an original may have it. Raises BadAddressError."""
+    fault = _fault(key, rules or Rules())
+    if fault:
+        raise BadAddressError(f"The key {key[:200]!a} {fault}.", "Ask for the key as the store spells it.")
+    return key
 
 
 def _by_preset(path: str, preset: str, key: str, rules: Rules) -> Address:
@@ -183,13 +196,6 @@ def _unknown(path: str, first: str, rules: Rules) -> BadAddressError:
 
 def _choice(rules: Rules) -> str:
     return f"a preset ({', '.join(sorted(rules.presets)) or 'none is configured'})"
-
-
-def _key(key: str, rules: Rules) -> str:
-    fault = _fault(key, rules)
-    if fault:
-        raise BadAddressError(f"The key {key[:200]!a} {fault}.", "Ask for the key as the store spells it.")
-    return key
 
 
 def _fault(key: str, rules: Rules) -> str | None:

@@ -15,12 +15,10 @@ from resizer.address import Rules
 from resizer.errors import ConfigError
 from resizer.setting import Kind, flag, pairs, path, prefix, text, texts, whole
 from resizer.signature import MIN_KEY_BYTES
-from resizer.spelling import Bounds
+from resizer.spelling import MAX_SIDE, Bounds
 
 # Above this Pillow's own guard against decompression bombs speaks up; ours has to come first.
 PILLOW_MAX_PIXELS = 89_478_485
-# WebP cannot be larger; the other formats keep to it, so that a preset may change its format.
-MAX_SIDE = 16_383
 FORMATS = ("jpeg", "png", "webp", "avif", "gif", "tiff", "bmp")
 YEAR_SECONDS = 31_536_000
 _APART = "it must not be empty, nor hold the originals under {!r}."

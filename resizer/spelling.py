@@ -40,6 +40,11 @@ class Bounds:
     max_height: int = 4096
 
 
+# WebP cannot be larger; the other formats keep to it, so that a preset may change its format.
+MAX_SIDE = 16_383
+WIDEST = Bounds(MAX_SIDE, MAX_SIDE)
+
+
 class Word(NamedTuple):
     """One kind of option: its field, an example of it, its form, and how its value is read and spelt."""
 

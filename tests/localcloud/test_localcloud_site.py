@@ -191,7 +191,7 @@ def _resolvers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str, upstre
 @pytest.mark.parametrize(
     ("own", "upstream", "servers"),
     [
-        ("nameserver 192.0.2.53\n", None, ["192.0.2.53"]),
+        ("nameserver 10.50.0.2\n", None, ["192.0.2.53"]),
         ("# a comment\nsearch x\nnameserver 127.0.0.53\nnameserver 192.0.2.1\n", None, ["192.0.2.1"]),
         (
             "nameserver 127.0.0.53\n",
@@ -210,8 +210,8 @@ def test_a_guest_is_given_only_name_servers_that_it_can_reach(
 
 
 def test_a_guest_is_told_where_aws_is_and_who_answers_names(tmp_path: Path) -> None:
-    lay(guest_files(SITE, ["192.0.2.53"]), tmp_path)
-    assert (tmp_path / "etc/resolv.conf").read_text() == "nameserver 192.0.2.53\n"
+    lay(guest_files(SITE), tmp_path)
+    assert (tmp_path / "etc/resolv.conf").read_text() == "nameserver 10.50.0.2\n"
     assert (
         "AWS_ENDPOINT_URL=http://10.50.0.1:8050" in (tmp_path / "etc/profile.d/99-localcloud.sh").read_text()
     )
