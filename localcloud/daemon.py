@@ -56,6 +56,7 @@ def serve(site: Site) -> None:
         catalog, instances, balancers = _cloud(site, network, state.load(), log, notice, faults)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
+        instances.follow(lambda: lb_install.forget_ended(site, instances))
         instances.follow(balancers.wake)
         endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
         for server in _servers(site, network, endpoint, instances):

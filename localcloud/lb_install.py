@@ -57,6 +57,20 @@ def install(
     return balancers
 
 
+def forget_ended(site: Site, instances: Instances) -> None:
+    """Take terminated instances off the load balancers, as AWS does."""
+    from moto.elb.models import elb_backends
+    from moto.elbv2.models import elbv2_backends
+
+    alive = {record.id for record in instances.records() if record.state != "terminated"}
+    for record in list(elb_backends[ACCOUNT][site.region].load_balancers.values()):
+        record.instance_sparse_ids = [one for one in record.instance_sparse_ids if one in alive]
+        record.instance_autoscaling_ids = [one for one in record.instance_autoscaling_ids if one in alive]
+    for group in list(elbv2_backends[ACCOUNT][site.region].target_groups.values()):
+        if group.target_type == "instance":
+            group.deregister_terminated_instances([one for one in list(group.targets) if one not in alive])
+
+
 def names(
     site: Site, network: Network, instances: Instances, balancers: Balancers, notice: Callable[[str], None]
 ) -> NameServer:
