@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -58,15 +59,15 @@ def serve(site: Site) -> None:
         instances.follow(state.touch)
         instances.follow(lambda: lb_install.forget_ended(site, instances))
         instances.follow(balancers.wake)
+        names = lb_install.names(site, network, instances, balancers, notice)
+        stack.callback(names.stop)
+        instances.follow(names.refresh)
         endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
         for server in _servers(site, network, endpoint, instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
         balancers.start()
-        stack.callback(lb_install.publishing(site, balancers, log, state.gate.passing))
-        names = lb_install.names(site, network, instances, balancers, notice)
-        stack.callback(names.stop)
-        instances.follow(names.refresh)
+        stack.callback(lb_install.now_and_then(site, balancers, names, log, state.gate.passing))
         stack.callback(balancers.stop)
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
@@ -77,6 +78,8 @@ def clean_up(site: Site) -> None:
     """End what a daemon that did not end well left: processes and network. Machines' disks stay."""
     ControlGroup.of(site).kill()
     Network(site).down()
+    for folder in ("load-balancers", "dns"):
+        shutil.rmtree(site.home / folder, ignore_errors=True)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from localcloud.lb_traffic import Log
 from localcloud.network import Network
 from localcloud.site import ACCOUNT, Site
 
-_PUBLISH_SECONDS = 5.0
+_EVERY_SECONDS = 5.0
 
 
 def install(
@@ -86,18 +86,23 @@ def names(
     return NameServer(site, network, host_nameservers(), zones, notice)
 
 
-def publishing(
-    site: Site, balancers: Balancers, log: Log, passing: Callable[[], AbstractContextManager[None]]
+def now_and_then(
+    site: Site,
+    balancers: Balancers,
+    names: NameServer,
+    log: Log,
+    passing: Callable[[], AbstractContextManager[None]],
 ) -> Callable[[], None]:
-    """Publish the load balancers' metrics every few seconds, until what this returns is called."""
+    """Every few seconds publish metrics and see that names are served, until what this returns is called."""
     ended = threading.Event()
 
     def follow() -> None:
-        while not ended.wait(_PUBLISH_SECONDS):
+        while not ended.wait(_EVERY_SECONDS):
             with passing():
                 _publish(site, balancers, log)
+            names.refresh()
 
-    threading.Thread(target=follow, name="metrics", daemon=True).start()
+    threading.Thread(target=follow, name="now-and-then", daemon=True).start()
     return ended.set
 
 

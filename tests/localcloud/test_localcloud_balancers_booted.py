@@ -157,11 +157,12 @@ def test_it_takes_exactly_as_many_failures_as_the_threshold_says(classic: Classi
         assert machine.run("cat /srv/answers").stdout.strip() == ""
 
 
-def test_a_stopped_service_costs_no_request_and_returns(classic: Classic, desk: Desk) -> None:
+def test_a_stopped_service_costs_no_request_once_it_is_seen_and_returns(classic: Classic, desk: Desk) -> None:
     stopped, other = classic.machines
     with Load(classic.address).running() as load, desk.machine(stopped) as machine:
         machine.run("systemctl stop target")
         classic.wait(stopped, "OutOfService")
+        load.failures.clear()
         load.answers.clear()
         wait_for("more answers", lambda: load.answered > 50 or None, ENOUGH)
         assert set(load.answers) == {_host(other)}
