@@ -168,7 +168,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("used")
 def test_the_least_used_go_until_the_low_water_mark(tmp_path: Path) -> None:
-    fill(tmp_path, {f"{number:04x}": 3600 * 24 * (number + 1) for number in range(0, 4096, 256)})
+    fill(tmp_path, {f"{number:04x}": 3600 * 24 * (number // 256 + 1) for number in range(0, 4096, 256)})
     gone = cleaner(tmp_path, Budget(90, 50, max_bytes=100_000)).clean()[1]
     # 16 files of 8 KiB; at most 50,000 bytes may stay, and those are the most recently used.
     assert gone.files >= 10
