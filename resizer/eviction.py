@@ -1,9 +1,9 @@
 """Eviction: when the cache's disk fills up, what has not been used for longest goes.
 
-The tree is walked one shard (one of 256 folders) at a time, so that nothing grows with the number of
-files but the time it takes. A first walk weighs what there is by its age of use; from that follows the age above which
-files go, so that the second walk ends near the low water mark. Removing a file while Apache sends it is safe:
-it goes when the last reader closes it.
+The tree is walked one shard (one of 256 folders) at a time, so that nothing grows with the number of files
+but the time it takes. A first walk weighs what there is by its age of use; from that follows the age above
+which files go, so that the second walk ends near the low water mark. Removing a file while Apache sends it
+is safe: it goes when the last reader closes it.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from urllib.parse import unquote_to_bytes
 from PIL import Image
 from resizer_picture import encoded, opened, quarters
 
-from resizer.app import make_application
 from resizer.address import parse
+from resizer.app import make_application
 from resizer.cache import DiskCache
 from resizer.config import Config
 from resizer.folder import FolderStore

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bake.render import render
 
@@ -62,10 +62,11 @@ class Site:
     root: Path
     settings: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    defines: dict[str, str] = field(default_factory=dict)
     port: int = 0
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> Self:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -192,7 +193,8 @@ class Site:
         self.config.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
         head = _HEAD.format(root=self.root, port=self.port, user=USER, group=GROUP)
         loads = "".join(f"LoadModule {each}_module {MODULES}/mod_{each}.so\n" for each in LOADED)
-        parts = [head, loads, (TEMPLATES / "apache.conf").read_text(), *self._site()]
+        defines = "".join(f'Define {name} "{value}"\n' for name, value in self.defines.items())
+        parts = [head, loads, defines, (TEMPLATES / "apache.conf").read_text(), *self._site()]
         (self.root / "apache.conf").write_text("\n".join(parts))
 
     def _site(self) -> list[str]:

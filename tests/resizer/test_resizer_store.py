@@ -16,9 +16,9 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from resizer.blob import Blob
-from resizer.errors import MissingError, StoreDeniedError, StoreError, StoreTimeoutError, TooManyBytesError
 from resizer.bucket import S3Store, connector
 from resizer.config import Config
+from resizer.errors import MissingError, StoreDeniedError, StoreError, StoreTimeoutError, TooManyBytesError
 from resizer.folder import FolderStore
 from resizer.store import Store
 
