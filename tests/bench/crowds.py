@@ -28,7 +28,7 @@ _SATURATING = 120
 def measure(stand: Stand, saturation_seconds: float) -> tuple[Figure, ...]:
     """Latencies of the 96/4 mix beside thumbor's, and how the node bears too much."""
     hot = stand.keys("hot", _HOT)
-    ours = _mixed(stand, hot, "mine", lambda width, key: stand.resized(width, key))
+    ours = _mixed(stand, hot, "mine", stand.resized)
     with servers.thumbor(stand.folder, stand.originals, best=True) as server:
         theirs = _mixed(stand, hot, "theirs", lambda width, key: f"{server.url}/unsafe/{width}x0/{key}")
     return (

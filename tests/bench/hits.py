@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from PIL import Image
@@ -75,7 +75,7 @@ def _cost(name: str, url: str, spent: Callable[[], float], method: str, header: 
     return (spent() - before) / seen.requests * 1000
 
 
-def _present(url: str, *, hit: bool = True) -> object:
+def _present(url: str, *, hit: bool = True) -> Any:
     """A result, once it is there; one that Apache serves by itself, where that is asked for."""
     for _ in range(3):
         answer = fetched(url)

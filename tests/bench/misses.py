@@ -65,7 +65,7 @@ def _cost(urls: Sequence[str], spent: Callable[[], float]) -> float:
 
 
 def psnr(stand: Stand, url: str) -> float:
-    """How near a result is to the original scaled with all care, in decibels; both are JPEGs of quality 80."""
+    """How near a result is to the original scaled with all care, in decibels; results are of quality 80."""
     shown = Image.open(io.BytesIO(fetched(url).body)).convert("RGB")
     with Image.open(stand.originals / "original.jpg") as original:
         best = original.convert("RGB").resize(shown.size, Image.Resampling.LANCZOS)

@@ -47,7 +47,7 @@ def bake(_: Context, only: str = "") -> Measured:
     }
 )
 def resizer(_: Context, only: str = "", saturate: int = 60) -> Measured:
-    """Measure a baked node's hits and misses beside thumbor, nginx and a plain Apache, on a local cloud of its own."""
+    """Measure a baked node's hits and misses beside thumbor, nginx and a plain Apache."""
     from bench import crowds, growth, hits, misses
     from bench.cloud import ground
     from bench.errors import BenchError
