@@ -38,6 +38,12 @@ def process_id(pid: int | None = None) -> str:
     return f"{host or 'desk'}-{desk()}-{number}-{birth(number) or _UNKNOWN_BIRTH}"
 
 
+def birth_of_this() -> tuple[int, str]:
+    """This process's number and its birth."""
+    number = os.getpid()
+    return number, birth(number) or _UNKNOWN_BIRTH
+
+
 def life(run_id: str) -> Life:
     """Whether the run of an id lives, as far as this desk can tell."""
     found = _PROCESS.fullmatch(run_id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
@@ -13,8 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from aws.errors import NoAccess
 
 if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_elb import ElasticLoadBalancingClient
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_route53 import Route53Client
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
 
@@ -30,7 +36,11 @@ _POLICY = Config(
 
 @dataclass(frozen=True)
 class Cloud:
-    """The clients of one account in one region."""
+    """The clients of one account in one region.
+
+    Those that only a fleet needs are made when first asked for, as each costs a bake's start some 20 ms.
+    Ask for them before sharing a cloud with threads: boto3 makes clients in one thread at a time.
+    """
 
     ec2: EC2Client
     iam: IAMClient
@@ -38,6 +48,34 @@ class Cloud:
     ssm: SSMClient
     region: str
     account: str
+    session: boto3.Session = field(default_factory=boto3.Session, repr=False)
+    endpoint_url: str | None = None
+    """Where all services answer, where that is not AWS: clients made later must not go elsewhere."""
+
+    @cached_property
+    def elb(self) -> ElasticLoadBalancingClient:
+        """Classic load balancers."""
+        return self.session.client("elb", config=_POLICY, endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def elbv2(self) -> ElasticLoadBalancingv2Client:
+        """Application and network load balancers, and their target groups."""
+        return self.session.client("elbv2", config=_POLICY, endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def autoscaling(self) -> AutoScalingClient:
+        """Auto scaling groups."""
+        return self.session.client("autoscaling", config=_POLICY, endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """Metrics and alarms."""
+        return self.session.client("cloudwatch", config=_POLICY, endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def route53(self) -> Route53Client:
+        """Names."""
+        return self.session.client("route53", config=_POLICY, endpoint_url=self.endpoint_url)
 
 
 def connect() -> Cloud:
@@ -72,4 +110,6 @@ def connect() -> Cloud:
         ssm=session.client("ssm", config=_POLICY),
         region=session.region_name,
         account=account,
+        session=session,
+        endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from aws.desk import Life, life
 from aws.duration import spoken
 from aws.errors import AwsError
 from aws.instance import terminate
+from aws.scratch import abandoned
 
 if TYPE_CHECKING:
     from aws.leftovers import Leftover
@@ -86,6 +88,10 @@ def sweep(cloud: Cloud, rules: Rules, *, dry_run: bool = False) -> Swept:
         (leftovers.snapshots(cloud), lambda one: cloud.ec2.delete_snapshot(SnapshotId=one.id)),
     ):
         _kind(list(found), rules, swept, (lambda _: None) if dry_run else remove)
+    for folder in abandoned(rules.life):
+        if not dry_run:
+            shutil.rmtree(folder, ignore_errors=True)
+        swept.removed.append(Judged("scratch-folder", str(folder), Life.DEAD.value))
     return swept
 
 

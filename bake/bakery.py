@@ -139,9 +139,9 @@ def _baked(kitchen: Kitchen, order: Order) -> Image:
         with made(kitchen, site, steps, spec.path.name, order.pause) as (machine, report, installed):
             if not order.fresh:
                 insist(kitchen.cloud, digest, site.instance_id)
-            with kitchen.progress.phase("clean up"):
+            with kitchen.progress.phase(f"clean up {spec.path.name}"):
                 clean(machine)
-        with kitchen.progress.phase("bundle"):
+        with kitchen.progress.phase(f"bundle {spec.path.name}"):
             stop(kitchen.cloud, site.instance_id)
             image_id = _bundled(kitchen, order, site.instance_id)
             story = manifest(spec, order.base, image_id, order.made_of, report, installed, ())

@@ -52,42 +52,54 @@ def converge(
     `on_apply` hears of a step before it acts, `on_step` of each outcome in order.
     Raises StepFailed, NotConverged or MachineError; what was done until then stays done.
     """
-    holds = probe_all(machine, steps)
-    outcomes = []
-    for number, step in enumerate(steps):
-        started = clock()
-        changed = not holds[number]
-        if changed:
-            on_apply(step)
-            step.apply(machine)
-            # Later steps are asked anew: this one may have made them so, or undone them.
-            holds[number:] = probe_all(machine, steps[number:])
-            _insist(step, holds=holds[number])
-        outcomes.append(Outcome(step.describe(), changed, clock() - started))
+    outcomes: list[Outcome] = []
+
+    def ended(step: Step, *, changed: bool, seconds: float) -> None:
+        outcomes.append(Outcome(step.describe(), changed, seconds))
         on_step(outcomes[-1])
-    if any(outcome.changed for outcome in outcomes):
+
+    held = holding(machine, steps)
+    while True:
+        for step in steps[len(outcomes) : len(outcomes) + held]:
+            ended(step, changed=False, seconds=0.0)
+        if len(outcomes) == len(steps):
+            break
+        step, started = steps[len(outcomes)], clock()
+        on_apply(step)
+        step.apply(machine)
+        # Later steps are asked anew: this one may have made them so, or undone them.
+        held = holding(machine, steps[len(outcomes) :]) - 1
+        _insist(step, holds=held >= 0)
+        ended(step, changed=True, seconds=clock() - started)
+    report = Report(tuple(outcomes))
+    if report.changed:
         _still(machine, steps)
-    return Report(tuple(outcomes))
+    return report
 
 
-def probe_all(machine: Machine, steps: Sequence[Step]) -> list[bool]:
-    """Whether each step is so already, asked in one round trip; changes nothing."""
+def holding(machine: Machine, steps: Sequence[Step]) -> int:
+    """How many steps, from the first on, are so already: asked in one round trip, which changes nothing."""
     if not steps:
-        return []
+        return 0
     result = machine.run(probe_script(steps), timeout_seconds=PROBE_SECONDS)
-    answers = dict(line.split()[1:3] for line in result.stdout.splitlines() if line.startswith("probe "))
-    if len(answers) != len(steps):
+    answers = [line.split()[1:3] for line in result.stdout.splitlines() if line.startswith("probe ")]
+    held = sum(code == "0" for _, code in answers)
+    if held < len(steps) and (not answers or answers[-1] == [str(len(answers) - 1), "0"]):
         raise MachineError(
             f"{len(steps)} probes gave {len(answers)} answers\n{tail(result.output)}",
             hint="can the login user run `sudo -n sh`?",
         )
-    return [answers[str(number)] == "0" for number in range(len(steps))]
+    return held
 
 
 def probe_script(steps: Sequence[Step]) -> str:
-    """One script that runs every probe in a shell of its own, so that none can break another."""
+    """One script that runs each probe in a shell of its own, so that none can break another.
+
+    It ends at the first that fails: that step is to be applied next, and those after it asked again then.
+    """
     return "".join(
-        f"sh -c {quote(step.probe())} >/dev/null 2>&1 </dev/null; echo probe {number} $?\n"
+        f"sh -c {quote(step.probe())} >/dev/null 2>&1 </dev/null\n"
+        f"code=$?; echo probe {number} $code; test $code = 0 || exit 0\n"
         for number, step in enumerate(steps)
     )
 
@@ -102,9 +114,9 @@ def _insist(step: Step, *, holds: bool) -> None:
 
 def _still(machine: Machine, steps: Sequence[Step]) -> None:
     """One last look at all of it: a later step may have undone an earlier one."""
-    undone = [step for step, holds in zip(steps, probe_all(machine, steps), strict=True) if not holds]
-    if undone:
+    held = holding(machine, steps)
+    if held < len(steps):
         raise NotConverged(
-            f"{undone[0].describe()}: it was so, and a later step undid it",
+            f"{steps[held].describe()}: it was so, and a later step undid it",
             hint="put the two in an order that lasts, or make them agree",
         )

@@ -67,7 +67,7 @@ class Progress:
         if self._spinner:
             self._spinner.stop()
         try:
-            return self._console.input(f"[bold]{question}[/] ").strip()
+            return self._console.input(f"[bold]{escape(question)}[/] ").strip()
         except EOFError:
             return ""
         finally:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from aws import temporary
 from aws.errors import InstanceLost
 from aws.instance import Instance, Launch, launched, wait_running
 from aws.keys import SshKey
+from aws.scratch import scratch
 from aws.userdata import node_user_data
 from bake.builder import SSH_BUDGET_SECONDS
 from bake.errors import NotVerified, SshUnreachable
@@ -97,7 +97,7 @@ def trial(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) ->
     cloud, run, place = kitchen.cloud, kitchen.run, kitchen.place
     key = SshKey.generate()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="amibake-")))
+        folder = stack.enter_context(scratch())
         with kitchen.progress.phase(f"boot {NODES} fresh nodes of {image.id}"):
             bucket = stack.enter_context(temporary.bucket(cloud, run)) if wanted.bucket else ""
             policy = temporary.node_policy(bucket)
@@ -128,6 +128,7 @@ def suite_argv(trial: Trial, tests: Sequence[Path], junit: Path) -> list[str]:
     return [
         sys.executable, "-m", "pytest", *map(str, tests),
         "--override-ini=addopts=", "--override-ini=junit_family=xunit1", "-p", "no:cacheprovider",
+        "-p", "bake.pernode", f"--numprocesses={len(trial.nodes)}", "--dist=loadgroup",
         "-q", "-ra", "--color=no", "--tb=short",
         f"--hosts={hosts}", "--sudo", f"--ssh-config={trial.ssh_config}",
         f"--ssh-identity-file={trial.key_file}", f"--junitxml={junit}",

@@ -1,75 +1,65 @@
-"""Typed inputs: what an image declares, what a node was given, and the values that follow from both."""
+"""Inputs: what scripts declare, what a node was given, and what is missing before it is launched.
+
+Precedence: script < server template < deployment < server. The last three are merged at the
+desk, by `merged`; a script's own default stands in last, on the node.
+"""
 
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bootstrap.errors import InputsError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-TYPES = "text:VALUE, env:VARIABLE, blank or ignore"
+from bootstrap.header import InputSpec, Script
+from bootstrap.typed import TYPES
 
 
 @dataclass(frozen=True)
-class Input:
-    """One input an image declares; `default` is typed like a given value."""
+class Missing:
+    """An input that is not as its scripts need it: `why` completes the sentence that begins with `name`."""
 
     name: str
-    required: bool = False
-    default: str = "ignore"
-    description: str = ""
+    why: str
+    scripts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.why} ({', '.join(self.scripts)})"
 
 
-def fault(typed: str) -> str:
-    """Say what is wrong with a typed value, or nothing. Never repeats the value: it may be a secret."""
-    kind, colon, value = typed.partition(":")
-    if typed in ("blank", "ignore") or (kind in ("text", "env") and value):
-        return ""
-    if kind in ("text", "env") and colon:
-        return f"has nothing after {kind}:, say blank or ignore"
-    return f"has no known type, use {TYPES}"
+def merged(*layers: Mapping[str, str]) -> dict[str, str]:
+    """Return typed values by name, a later layer's over an earlier one's: template, deployment, server."""
+    return {name: typed for layer in layers for name, typed in layer.items()}
 
 
-def value_of(typed: str, environment: Mapping[str, str]) -> str | None:
-    """Return what a well-formed typed value stands for; None for `ignore` and for an unset variable."""
-    kind, _, value = typed.partition(":")
-    if kind == "text":
-        return value
-    if kind == "env":
-        return environment.get(value)
-    return "" if kind == "blank" else None
+def missing(scripts: Iterable[Script], given: Mapping[str, str]) -> list[Missing]:
+    """Return all that is missing or malformed for these scripts, sorted by name; never a value."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for script in scripts:
+        for spec in script.inputs.values():
+            if why := _why(spec, given):
+                found.setdefault((spec.name, why), []).append(script.name)
+    return [Missing(name, why, tuple(names)) for (name, why), names in sorted(found.items())]
 
 
-def resolve(
-    declared: Sequence[Input], given: Mapping[str, str], environment: Mapping[str, str]
-) -> dict[str, str | None]:
-    """Return a value for every declared input: given by the node, else the default, else None.
-
-    Raises InputsError once, naming every input that is malformed or missing.
-    """
-    typed = {each.name: given.get(each.name, each.default) for each in declared}
-    problems = [f"{name} {wrong}" for name, text in typed.items() if (wrong := fault(text))]
-    if not problems:
-        values = {name: value_of(text, environment) for name, text in typed.items()}
-        problems = list(_missing(declared, typed, values))
-    if problems:
+def check(scripts: Iterable[Script], given: Mapping[str, str]) -> None:
+    """Raise InputsError once, naming everything that is missing or malformed."""
+    if wrong := missing(scripts, given):
         raise InputsError(
-            "inputs: " + "; ".join(problems),
-            hint="set them in inputs.json (the launch's user data writes it), then run node-bootstrap boot",
+            "inputs: " + "; ".join(map(str, wrong)),
+            hint="give them in the deployment file; on a node in /etc/amibake/inputs.json, then boot again",
         )
-    return values
 
 
-def undeclared(declared: Sequence[Input], given: Mapping[str, str]) -> list[str]:
-    """Return the names a node was given that its image does not know."""
-    return sorted(set(given) - {each.name for each in declared})
+def undeclared(scripts: Iterable[Script], given: Mapping[str, str]) -> list[str]:
+    """Return the names that were given and that no script declares."""
+    return sorted(set(given) - {name for script in scripts for name in script.inputs})
+
+
+def effective(spec: InputSpec, given: Mapping[str, str]) -> str:
+    """Return the typed value an input has: what was given, else its default, else `ignore`."""
+    return given.get(spec.name, spec.default or "ignore")
 
 
 def load_given(path: Path) -> dict[str, str]:
@@ -93,10 +83,10 @@ def load_given(path: Path) -> dict[str, str]:
 _SHAPE = f'write a flat object such as {{"NAME": "text:value"}}; a value is {TYPES}'
 
 
-def _missing(
-    declared: Sequence[Input], typed: Mapping[str, str], values: Mapping[str, str | None]
-) -> Iterator[str]:
-    for each in declared:
-        if each.required and values[each.name] is None:
-            source = typed[each.name]
-            yield f"{each.name} is required" + (f" and {source} is not set" if source != "ignore" else "")
+def _why(spec: InputSpec, given: Mapping[str, str]) -> str:
+    typed = effective(spec, given)
+    if wrong := spec.fault(typed):
+        return wrong
+    if spec.required and typed == "ignore":
+        return "is required and cannot be ignored" if spec.name in given else "is required"
+    return ""

@@ -1,21 +1,24 @@
-"""The image's own bootstrap.toml: which services, which health URL, which inputs, which files to render."""
+"""The image's own bootstrap.toml: services, health URL, inputs, files to render, run lists."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.errors import SettingsError
-from bootstrap.inputs import NAME, Input, fault
+from bootstrap.header import InputSpec, Script
+from bootstrap.typed import fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The unit's TimeoutStartSec is 10 minutes: a longer budget would end as a killed process, not as `stranded`.
+_INPUT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 LONGEST_BUDGET_SECONDS = 540
+# Waiting for a load balancer may take as long as its health check allows: 10 times 5 minutes at worst.
+LONGEST_SCRIPT_SECONDS = 7200
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,33 @@ class Render:
 
 
 @dataclass(frozen=True)
+class RunLists:
+    """Which scripts run when a node boots, which may be run on request, which run when it leaves."""
+
+    boot: tuple[str, ...] = (
+        "hostname", "cache-volume", "configure", "apache", "warm-cache", "metrics", "register",
+    )  # fmt: skip
+    operational: tuple[str, ...] = ("configure", "apache", "warm-cache", "register", "deregister")
+    decommission: tuple[str, ...] = ("deregister", "stop-apache", "flush-logs")
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the image says about booting."""
 
     services: tuple[str, ...]
     health_url: str
     health_budget_seconds: int = 30
-    inputs: tuple[Input, ...] = ()
+    inputs: tuple[InputSpec, ...] = ()
     render: tuple[Render, ...] = ()
+    run_lists: RunLists = RunLists()
+    script_budget_seconds: int = 900
+
+    def script(self) -> Script:
+        """Return the inputs that the image itself declares, as a script would."""
+        return Script(
+            "bootstrap.toml", "Settings of the image", inputs={one.name: one for one in self.inputs}
+        )
 
 
 def load(path: Path) -> Settings:
@@ -53,17 +75,43 @@ def load(path: Path) -> Settings:
 
 def parse(document: Mapping[str, Any]) -> Settings:
     """Turn a parsed document into settings. Raises SettingsError at the first key that is not right."""
-    known = ("services", "health_url", "health_budget_seconds", "inputs", "render")
+    known = (
+        "services",
+        "health_url",
+        "health_budget_seconds",
+        "inputs",
+        "render",
+        "run_lists",
+        "script_budget_seconds",
+    )
     _only("the top level", document, known)
     inputs = _take(document, "inputs", dict, {})
     renders = _take(document, "render", list, [])
     return Settings(
         services=_services(document),
         health_url=_health_url(document),
-        health_budget_seconds=_budget(document),
+        health_budget_seconds=_seconds(document, "health_budget_seconds", 30, LONGEST_BUDGET_SECONDS),
         inputs=tuple(_input(name, table) for name, table in inputs.items()),
         render=tuple(_render(f"render[{index}]", table) for index, table in enumerate(renders)),
+        run_lists=run_lists(_take(document, "run_lists", dict, {})),
+        script_budget_seconds=_seconds(document, "script_budget_seconds", 900, LONGEST_SCRIPT_SECONDS),
     )
+
+
+def run_lists(table: Mapping[str, Any], default: RunLists = RunLists()) -> RunLists:
+    """Return the run lists a table names, `default` for those it does not. Raises SettingsError."""
+    names = tuple(each.name for each in fields(RunLists))
+    _only("run_lists", table, names)
+    found = {name: _scripts(table, name) for name in names if name in table}
+    return replace(default, **found)
+
+
+def _scripts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    scripts = _take(table, key, list, where="run_lists")
+    for each in scripts:
+        if not isinstance(each, str) or not re.fullmatch(r"[A-Za-z0-9_][\w.-]*", each):
+            raise SettingsError(f"run_lists.{key}: {each!r} is no name of a script")
+    return tuple(scripts)
 
 
 def _services(document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -81,23 +129,28 @@ def _health_url(document: Mapping[str, Any]) -> str:
     return url
 
 
-def _budget(document: Mapping[str, Any]) -> int:
-    budget: int = _take(document, "health_budget_seconds", int, 30)
-    if not 1 <= budget <= LONGEST_BUDGET_SECONDS:
-        raise SettingsError(f"health_budget_seconds: {budget} is not between 1 and {LONGEST_BUDGET_SECONDS}")
+def _seconds(document: Mapping[str, Any], key: str, default: int, longest: int) -> int:
+    budget: int = _take(document, key, int, default)
+    if not 1 <= budget <= longest:
+        raise SettingsError(f"{key}: {budget} is not between 1 and {longest}")
     return budget
 
 
-def _input(name: str, table: Any) -> Input:
+def _input(name: str, table: Any) -> InputSpec:
     where = f"inputs.{name}"
-    _only(where, table, ("required", "default", "description"))
-    if not NAME.fullmatch(name):
+    _only(where, table, ("required", "default", "description", "array"))
+    if not _INPUT_NAME.fullmatch(name):
         raise SettingsError(f"{where}: is no input name, use capitals, digits and underscores")
     default = _take(table, "default", str, "ignore", where)
     if wrong := fault(default):
         raise SettingsError(f"{where}.default: {wrong}")
-    required = _take(table, "required", bool, default=False, where=where)
-    return Input(name, required, default, _take(table, "description", str, "", where))
+    return InputSpec(
+        name,
+        _take(table, "description", str, "", where),
+        input_type="array" if _take(table, "array", bool, default=False, where=where) else "single",
+        required=_take(table, "required", bool, default=False, where=where),
+        default=default,
+    )
 
 
 def _render(where: str, table: Any) -> Render:

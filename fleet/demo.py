@@ -43,13 +43,13 @@ class Demo:
 
     @property
     def url(self) -> str:
-        """A photograph of it, 300 pixels wide."""
-        return f"http://{self.address}/w300/{KEY}"
+        """A photograph of it, of medium size."""
+        return f"http://{self.address}/medium/{KEY}"
 
     @property
     def curl(self) -> str:
         """The line that fetches it."""
-        return f"curl --output photo-300.jpg {self.url}"
+        return f"curl --output photo-medium.jpg {self.url}"
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

@@ -9,13 +9,12 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import backends, groups, hooks, lb_install
+from localcloud import backends, groups, hooks, identities, interruptions, lb_install, own_accord
 from localcloud.balancers import OPEN, Balancers
 from localcloud.cgroups import ControlGroup
 from localcloud.endpoint import Endpoint, fault_pages
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
     from localcloud.catalog import Catalog
-    from localcloud.instances import Instances
+    from localcloud.roster import Roster
 
 # moto reads these when it is imported: none of its own images, and types as EC2 knows them.
 _MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "yes"}
@@ -55,27 +54,50 @@ def serve(site: Site) -> None:
         state = _state(site, notice)
         faults, log = Faults(), Log()
         catalog, instances, balancers = _cloud(site, network, state.load(), log, notice, faults)
+        works = own_accord.install(site, instances)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
         instances.follow(lambda: lb_install.forget_ended(site, instances))
-        instances.follow(balancers.wake)
-        names = lb_install.names(site, network, instances, balancers, notice)
-        stack.callback(names.stop)
-        instances.follow(names.refresh)
+        if balancers:
+            stack.enter_context(
+                _traffic(site, network, instances, balancers, log, state.gate.passing, notice)
+            )
         endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
         for server in _servers(site, network, endpoint, instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
-        balancers.start()
-        stack.callback(lb_install.now_and_then(site, balancers, names, log, state.gate.passing))
-        stack.callback(balancers.stop)
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
+        stack.enter_context(own_accord.running(works, instances, state.gate.passing, notice))
         stopping.wait()
+
+
+@contextmanager
+def _traffic(
+    site: Site,
+    network: Network,
+    instances: Roster,
+    balancers: Balancers,
+    log: Log,
+    passing: Callable[[], AbstractContextManager[None]],
+    notice: Callable[[str], None],
+) -> Iterator[None]:
+    """Load balancers that carry traffic, and the name server that knows them, for a block."""
+    with ExitStack() as stack:
+        names = lb_install.names(site, network, instances, balancers, notice)
+        stack.callback(names.stop)
+        instances.follow(names.refresh)
+        instances.follow(balancers.wake)
+        balancers.start()
+        stack.callback(lb_install.now_and_then(site, balancers, names, log, passing))
+        stack.callback(balancers.stop)
+        yield
 
 
 def clean_up(site: Site) -> None:
     """End what a daemon that did not end well left: processes and network. Machines' disks stay."""
+    if not site.bodies:
+        return
     ControlGroup.of(site).kill()
     Network(site).down()
     for folder in ("load-balancers", "dns"):
@@ -102,6 +124,9 @@ def _only_one(site: Site) -> Iterator[None]:
 @contextmanager
 def _network(site: Site) -> Iterator[Network]:
     network = Network(site)
+    if not site.bodies:
+        yield network
+        return
     try:
         network.up()
         yield network
@@ -112,28 +137,44 @@ def _network(site: Site) -> Iterator[Network]:
 
 def _cloud(
     site: Site, network: Network, saved: Backends, log: Log, notice: Callable[[str], None], faults: Faults
-) -> tuple[Catalog, Instances, Balancers]:
+) -> tuple[Catalog, Roster, Balancers | None]:
     from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
-    from localcloud.instances import Instances
 
     catalog = Catalog(site, notice)
-    instances = Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
-    ec2.install(site, instances)
+    instances = _roster(site, network, catalog, notice, faults)
+    ec2.install(site, instances, faults.zone_is_full)
     image_api.install(catalog, instances)
-    balancers = lb_install.install(site, network, instances, log, notice)
+    balancers = lb_install.install(site, network, instances, log, notice) if site.bodies else None
     backends.give_back(saved)
     catalog.load()
     instances.restore(backends.records(saved))
-    catalog.store.drop_unused_layers(instances.layers_in_use())
-    catalog.store.drop_unused_disks()
-    firewall = Firewall(network.filter, (site.gateway, site.dns_address, METADATA_ADDRESS))
-    instances.follow(
-        lambda: firewall.refresh(
-            [*groups.members(instances.records()), *balancers.guarded()], [*groups.groups(_ec2(site)), OPEN]
-        )
-    )
+    if balancers:
+        catalog.store.drop_unused_layers(instances.layers_in_use())
+        catalog.store.drop_unused_disks()
+        instances.follow(_guard(site, network, instances, balancers))
     return catalog, instances, balancers
+
+
+def _guard(site: Site, network: Network, instances: Roster, balancers: Balancers) -> Callable[[], object]:
+    firewall = Firewall(network.filter, (site.gateway, site.dns_address, METADATA_ADDRESS))
+    return lambda: firewall.refresh(
+        [*groups.members(instances.records()), *balancers.guarded()], [*groups.groups(_ec2(site)), OPEN]
+    )
+
+
+def _roster(
+    site: Site, network: Network, catalog: Catalog, notice: Callable[[str], None], faults: Faults
+) -> Roster:
+    if site.bodies:
+        from localcloud.instances import Instances
+
+        return Instances(site, network, catalog.layers_of, notice, faults.machine_dies)
+    from localcloud.bodies import Bodiless, Later
+
+    later = Later()
+    later.start()
+    return Bodiless(later, faults.machine_dies)
 
 
 def _state(site: Site, notice: Callable[[str], None]) -> State:
@@ -148,7 +189,7 @@ def _ec2(site: Site) -> Any:
     return ec2_backends[ACCOUNT][site.region]
 
 
-def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instances) -> list[BaseWSGIServer]:
+def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Roster) -> list[BaseWSGIServer]:
     from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import WSGIRequestHandler
 
@@ -158,17 +199,19 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Instan
         raise DaemonTrouble(
             f"port {site.port} of 127.0.0.1 is in use", "choose another: export LOCALCLOUD_PORT=8118"
         ) from why
+    if not site.bodies:
+        return [_server(outside, endpoint, MotoRequestHandler)]
     inside = listen_in(network.vpc, str(site.gateway), site.port)
     metadata = listen_in(network.vpc, str(METADATA_ADDRESS), 80)
     return [
         _server(outside, endpoint, MotoRequestHandler),
         _server(inside, endpoint, MotoRequestHandler),
-        _server(metadata, _metadata(site, instances), WSGIRequestHandler),
+        _server(metadata, identities.metadata_service(site, instances), WSGIRequestHandler),
     ]
 
 
 def _endpoint(
-    site: Site, catalog: Catalog, instances: Instances, balancers: Balancers, state: State, faults: Faults
+    site: Site, catalog: Catalog, instances: Roster, balancers: Balancers | None, state: State, faults: Faults
 ) -> Endpoint:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -186,11 +229,11 @@ def _endpoint(
             "endpoint_url": site.endpoint_url,
             "region": site.region,
             "machines": [_machine(record) for record in alive],
-            "load_balancers": balancers.documents(),
-            "dns": {"address": str(site.dns_address)},
+            "load_balancers": balancers.documents() if balancers else [],
+            "dns": {"address": str(site.dns_address)} if balancers else None,
         }
 
-    pages = {"/local-cloud/status": status, **fault_pages(faults)}
+    pages = {"/local-cloud/status": status, **fault_pages(faults), **interruptions.pages(instances)}
     moto = DomainDispatcherApplication(create_backend_app)
     ebs = Ebs(catalog)
 
@@ -216,41 +259,6 @@ def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:
     handle = os.dup(listening.fileno())
     listening.close()
     return make_server(address, port, app, threaded=True, request_handler=Quiet, fd=handle)
-
-
-def _metadata(site: Site, instances: Instances) -> Any:
-    from moto.ec2.models import ec2_backends
-    from moto.sts.models import sts_backends
-
-    from localcloud.metadata import MetadataService
-
-    def public_key(name: str) -> str:
-        (key,) = ec2_backends[ACCOUNT][site.region].describe_key_pairs(key_names=[name])
-        return str(key.material_public.decode())
-
-    def credentials(role: str, session: str) -> dict[str, str]:
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        keys = sts_backends[ACCOUNT]["aws"].assume_role(
-            region_name=site.region,
-            role_session_name=session,
-            role_arn=arn,
-            policy=None,
-            duration=21600,
-            external_id="",
-        )
-        return {
-            "LastUpdated": _time(time.time()),
-            "AccessKeyId": keys.access_key_id,
-            "SecretAccessKey": keys.secret_access_key,
-            "Token": keys.session_token,
-            "Expiration": _time(time.time() + 21600),
-        }
-
-    return MetadataService(site, instances.by_address, public_key, credentials)
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _machine(record: Any) -> dict[str, Any]:

@@ -17,34 +17,19 @@ from localcloud.guestfiles import guest_files, lay
 from localcloud.limits import Limits, Size
 from localcloud.machine import Ending, Machine, Plot
 from localcloud.network import Network, Port
+from localcloud.roster import Roster, set_state
 from localcloud.site import Site
 
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html
-STATE_CODES = {
-    "pending": 0,
-    "running": 16,
-    "shutting-down": 32,
-    "terminated": 48,
-    "stopping": 64,
-    "stopped": 80,
-}
 
-
-def set_state(record: Any, name: str, code: str = "", message: str = "") -> None:
-    """Set a record's state, and its StateReason when one is given."""
-    record._state.name, record._state.code = name, STATE_CODES[name]
-    if code:
-        record.state_reason.code, record.state_reason.message = code, f"{code}: {message}"
-
-
-def _size(instance_type: str) -> Size | None:
+def size_of(instance_type: str) -> Size | None:
+    """What an instance type has, None when it is not known."""
     from moto.ec2.models.instance_types import INSTANCE_TYPES
 
     known = INSTANCE_TYPES.get(instance_type)
     return Size(known["VCpuInfo"]["DefaultVCpus"], known["MemoryInfo"]["SizeInMiB"]) if known else None
 
 
-class Instances:
+class Instances(Roster):
     """Every instance of the site and its machine.
 
     A record is moto's `Instance`. Changes of state are asked for here and happen in a thread of their own,
@@ -59,6 +44,7 @@ class Instances:
         notice: Callable[[str], None],
         machine_dies: Callable[[], bool] = lambda: False,
     ) -> None:
+        super().__init__()
         self._site = site
         self._network = network
         self._layers_of = layers_of
@@ -66,30 +52,17 @@ class Instances:
         self._machine_dies = machine_dies
         self._cgroup = ControlGroup.of(site)
         self._limits = Limits(self._cgroup, notice)
-        self._records: dict[str, Any] = {}
         self._machines: dict[str, Machine] = {}
         self._locks: dict[str, threading.RLock] = {}
-        self._followers: list[Callable[[], object]] = []
 
     @property
     def folder(self) -> Path:
         """Where the machines' folders are."""
         return self._site.home / "instances"
 
-    def records(self) -> list[Any]:
-        """Every instance's record, oldest first, terminated ones too."""
-        return list(self._records.values())
-
     def machine(self, instance_id: str) -> Machine | None:
         """The machine of an instance that is not terminated."""
         return self._machines.get(instance_id)
-
-    def by_address(self, address: str) -> Any | None:
-        """The record of the instance that owns an address now."""
-        for record in self._records.values():
-            if record.private_ip_address == address and record.state != "terminated":
-                return record
-        return None
 
     def health(self, instance_id: str) -> Health:
         """What a status check of an instance finds."""
@@ -99,16 +72,6 @@ class Instances:
     def layers_in_use(self) -> Iterable[Path]:
         """The layers that machines stand on."""
         return [layer for machine in self._machines.values() for layer in machine.layers]
-
-    def follow(self, follower: Callable[[], object]) -> None:
-        """Have `follower` called now and after every change of EC2's records."""
-        self._followers.append(follower)
-        follower()
-
-    def changed(self) -> None:
-        """Tell the followers that records have changed."""
-        for follower in self._followers:
-            follower()
 
     def launch(self, record: Any) -> None:
         """Bring a new record to life; it is `pending` until its machine runs."""
@@ -230,7 +193,7 @@ class Instances:
     def _boot(self, record: Any) -> None:
         if record.state not in ("pending", "running"):
             return
-        self._limits.apply(self._cgroup.child(record.id), _size(record.instance_type))
+        self._limits.apply(self._cgroup.child(record.id), size_of(record.instance_type))
         try:
             if self._machine_dies():
                 raise BootFailed("it was not let boot, as asked for by local.fault")

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from typing import Any
 
 from localcloud import (
     cloudwatch,
@@ -25,23 +24,19 @@ from localcloud.dns import NameServer
 from localcloud.dns_zones import Zone
 from localcloud.errors import LocalCloudError
 from localcloud.guestfiles import host_nameservers
-from localcloud.instances import Instances
 from localcloud.lb_health import Phase
 from localcloud.lb_traffic import Log
 from localcloud.network import Network
+from localcloud.roster import Roster
 from localcloud.site import ACCOUNT, Site
 
 _EVERY_SECONDS = 5.0
 
 
 def install(
-    site: Site, network: Network, instances: Instances, log: Log, notice: Callable[[str], None]
+    site: Site, network: Network, instances: Roster, log: Log, notice: Callable[[str], None]
 ) -> Balancers:
     """Put traffic behind moto's load balancers; what passes is counted in `log`."""
-
-    def found(instance_id: str) -> Any:
-        return next((one for one in instances.records() if one.id == instance_id), None)
-
     balancers = Balancers(
         site,
         network,
@@ -51,13 +46,13 @@ def install(
         log.follow,
     )
     cloudwatch.install()
-    lb_classic_records.install(site, found)
-    lb_classic_api.install(balancers, found)
-    lb_v2_records.install(site, found, balancers)
+    lb_classic_records.install(site, instances.record)
+    lb_classic_api.install(balancers, instances.record)
+    lb_v2_records.install(site, instances.record, balancers)
     return balancers
 
 
-def forget_ended(site: Site, instances: Instances) -> None:
+def forget_ended(site: Site, instances: Roster) -> None:
     """Take terminated instances off the load balancers, as AWS does."""
     from moto.elb.models import elb_backends
     from moto.elbv2.models import elbv2_backends
@@ -72,7 +67,7 @@ def forget_ended(site: Site, instances: Instances) -> None:
 
 
 def names(
-    site: Site, network: Network, instances: Instances, balancers: Balancers, notice: Callable[[str], None]
+    site: Site, network: Network, instances: Roster, balancers: Balancers, notice: Callable[[str], None]
 ) -> NameServer:
     """The VPC's name server, which knows the load balancers, the instances and Route 53's zones."""
     from moto.route53.models import route53_backends
@@ -122,7 +117,7 @@ def _publish(site: Site, balancers: Balancers, log: Log) -> None:
                 cloudwatch.publish(backend, lb_traffic.NAMESPACES[balancer.kind], found, now)
 
 
-def _classic(site: Site, instances: Instances) -> Iterator[Wanted]:
+def _classic(site: Site, instances: Roster) -> Iterator[Wanted]:
     from moto.elb.models import elb_backends
 
     known = {record.id: record for record in instances.records()}
@@ -132,7 +127,7 @@ def _classic(site: Site, instances: Instances) -> Iterator[Wanted]:
             yield Wanted(balancer, lb_classic.members(record, balancer, known))
 
 
-def _v2(site: Site, instances: Instances) -> Iterator[Wanted]:
+def _v2(site: Site, instances: Roster) -> Iterator[Wanted]:
     from moto.elbv2.models import elbv2_backends
 
     backend = elbv2_backends[ACCOUNT][site.region]

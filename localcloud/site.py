@@ -18,7 +18,7 @@ class Site:
     """One local cloud. Two sites with different names, homes, networks and ports do not meet.
 
     `network` is a /16: its lower half holds the machines (the VPC's subnets), its upper half the
-    link between this computer and the VPC.
+    link between this computer and the VPC. Without `bodies`, instances are records with no machine.
     """
 
     name: str = "amibake"
@@ -27,6 +27,7 @@ class Site:
     network: IPv4Network = field(default_factory=lambda: IPv4Network("10.117.0.0/16"))
     port: int = 8117
     region: str = "us-east-1"
+    bodies: bool = True
 
     @property
     def machines(self) -> IPv4Network:
@@ -91,7 +92,7 @@ class Site:
 
 
 def site_from_environment() -> Site:
-    """The site that LOCALCLOUD_NAME, _HOME, _CACHE, _NETWORK and _PORT describe; defaults where unset."""
+    """The site that LOCALCLOUD_NAME, _HOME, _CACHE, _NETWORK, _PORT and _BODIES describe."""
     default = Site()
     get = os.environ.get
     try:
@@ -114,7 +115,16 @@ def site_from_environment() -> Site:
         cache=Path(get("LOCALCLOUD_CACHE", str(default.cache))),
         network=network,
         port=port,
+        bodies=_bodies(get("LOCALCLOUD_BODIES", "machines")),
     )
+
+
+def _bodies(text: str) -> bool:
+    if text not in ("machines", "none"):
+        raise LocalCloudError(
+            f"LOCALCLOUD_BODIES={text} is not known", "it is `machines`, or `none` for records alone"
+        )
+    return text == "machines"
 
 
 def _port(text: str) -> int:

@@ -1,30 +1,95 @@
-"""The address of a resized image: `/w{N}/{KEY}`. Pure: text in, value or error out."""
+"""The address of a result: which original, how it shall look, and who says so.
+
+`/{signature}/{options}/{key}`, `/unsafe/{options}/{key}` or `/{preset}/{key}`. Pure: text in, value or error
+out.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from resizer.errors import BadAddressError
+from resizer import presets as shipped
+from resizer.errors import BadAddressError, Elsewhere, NotAllowedError, SignatureError
+from resizer.options import Options
+from resizer.signature import is_signed, looks_signed, sign
+from resizer.spelling import Bounds, normal, spell
+from resizer.spelling import parse as parse_options
 
-GRAMMAR = "/w{width}/{key}"
+if TYPE_CHECKING:
+    from resizer.options import Format, Wanted
+
+GRAMMAR = "/{signature}/{options}/{key}, /unsafe/{options}/{key} or /{preset}/{key}"
+UNSIGNED = "unsafe"  # thumbor's word
 MAX_KEY_BYTES = 1024  # the limit of S3
-_ADDRESS = re.compile(r"/w([0-9]{1,9})/(.+)", re.DOTALL)
-# C0 controls, DEL and C1 controls end log lines and header lines; nobody names a photograph with them.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_BY_EXTENSION: Mapping[str, Format] = {
+    "jpg": "jpeg",
+    "jpeg": "jpeg",
+    "png": "png",
+    "webp": "webp",
+    "avif": "avif",
+    "gif": "gif",
+}
+# C0 controls, DEL and C1 controls end log lines and header lines; nobody names a photograph with them. Halves
+# of surrogate pairs are no characters at all.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# What would be a dot, a slash, a backslash or a control character if somebody behind us decoded once more.
+_TWICE_ENCODED = re.compile(r"%(?:2[ef]|5c|[01][0-9a-f]|7f)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a node accepts: its presets, its signing keys (the first signs), and how wide it opens.
+
+    `immutable` says which URLs never change: those `signed`, those `versioned`, or neither. `prefix` and
+    `results_prefix` are where in the store originals and results are: no key may name a result.
+    """
+
+    presets: Mapping[str, Options] = field(
+        default_factory=lambda: shipped.read(shipped.SHIPPED, Bounds(), "the shipped presets")
+    )
+    signing_keys: tuple[bytes, ...] = ()
+    unsigned: bool = False
+    presets_only: bool = False
+    bounds: Bounds = field(default_factory=Bounds)
+    immutable: frozenset[str] = frozenset({"signed", "versioned"})
+    prefix: str = ""
+    results_prefix: str = "resized"
 
 
 @dataclass(frozen=True)
 class Address:
-    """One resized image: the original's key, and the width wanted in pixels."""
+    """One result. `options` are in their normal form; `path` is the URL's, decoded, without first slash."""
 
-    width: int
+    options: Options
     key: str
+    path: str
+    signed: bool = False
+    preset: str | None = None
+    immutable: bool = False
 
     @property
-    def path(self) -> str:
-        """Return the URL path without its leading slash; the disk cache and the results use the same name."""
-        return f"w{self.width}/{self.key}"
+    def result(self) -> str:
+        """Return the one name of the result, `{options}/{key}`: what the store and single flight go by."""
+        return f"{spell(self.options)}/{self.key}"
+
+    @property
+    def head(self) -> str:
+        """Return the path before the key: the preset's name, or the signature and the options."""
+        return self.path[: -len(self.key) - 1]
+
+    @property
+    def format(self) -> Wanted:
+        """Return the format of the result; `auto` where the client's Accept header has to decide."""
+        return self.options.format or natural_format(self.key)
+
+    def negotiated(self, fmt: Format) -> Address:
+        """Return the address once `auto` has been decided; its `result` is that of a URL that says so."""
+        options = normal(replace(self.options, format=fmt), natural_format(self.key))
+        return replace(self, options=options)
 
 
 def path_of(path_info: str) -> str:
@@ -40,51 +105,110 @@ def path_of(path_info: str) -> str:
         ) from None
 
 
-def parse(path: str, max_width: int) -> Address:
-    """Read an address from a percent-decoded URL path.
+def natural_format(key: str) -> Format:
+    """Return the format of a result whose options name none: the key's extension, else JPEG."""
+    stem, _, extension = key.rpartition("/")[2].rpartition(".")
+    return _BY_EXTENSION.get(extension.lower(), "jpeg") if stem else "jpeg"
 
-    One image has exactly one address: widths with leading zeros and keys with empty, `.` or `..` segments
-    are refused rather than tidied up, for a second spelling would be a second file in every cache.
 
-    Raises BadAddressError.
+def parse(path: str, rules: Rules) -> Address:
+    """Read an address from a percent-decoded URL path, with or without its first slash.
+
+    Raises BadAddressError, BadOptionError, SignatureError or NotAllowedError; Elsewhere if the URL is valid
+    but not the one spelling of its result.
     """
-    match = _ADDRESS.fullmatch(path)
-    if match is None:
-        raise BadAddressError(
-            f"The path {path[:200]!a} is not {GRAMMAR}.",
-            "Ask for a width in pixels and a key, such as /w300/photo.jpg.",
-        )
-    return Address(_width(match[1], max_width), _key(match[2]))
+    path = path.removeprefix("/")
+    first, _, rest = path.partition("/")
+    if first in rules.presets:
+        return _by_preset(path, first, check_key(rest, rules), rules)
+    signed = looks_signed(first)
+    if not signed and first != UNSIGNED:
+        raise _unknown(path, first, rules)
+    text, _, key = rest.partition("/")
+    _admit(first if signed else None, rest, rules)
+    return _by_options(path, first if signed else None, text, check_key(key, rules), rules)
 
 
-def _width(digits: str, max_width: int) -> int:
-    width = int(digits)
-    if digits.startswith("0") or width > max_width:
-        raise BadAddressError(
-            f"The width {digits} is not a whole number from 1 to {max_width}.",
-            "Ask for a width in that range, without leading zeros; max_width in the configuration sets it.",
-        )
-    return width
+def location(options: Options, key: str, signing_key: bytes | None) -> str:
+    """Return the URL path of a result, percent-encoded, signed if there is a key to do so."""
+    rest = f"{spell(normal(options, natural_format(key)))}/{key}"
+    return quoted(f"/{sign(signing_key, rest) if signing_key else UNSIGNED}/{rest}")
 
 
-def _key(key: str) -> str:
-    fault = _fault(key)
+def quoted(path: str) -> str:
+    """Percent-encode a URL path, in one way of many."""
+    return quote(path, safe="/,")
+
+
+def check_key(key: str, rules: Rules | None = None) -> str:
+    """Return the key if an original may have it. Raises BadAddressError."""
+    fault = _fault(key, rules or Rules())
     if fault:
         raise BadAddressError(f"The key {key[:200]!a} {fault}.", "Ask for the key as the store spells it.")
     return key
 
 
-def _fault(key: str) -> str | None:
-    if _CONTROL.search(key):
-        return "holds a control character"
-    if "\\" in key:
-        return "holds a backslash"
-    if len(key.encode()) > MAX_KEY_BYTES:
-        return f"is longer than {MAX_KEY_BYTES} bytes"
-    for segment in key.split("/"):
-        if not segment:
-            return "has an empty segment"
-        if segment.startswith("."):
-            # Covers `..`, and keeps such names free for the cache's own files.
-            return "has a segment that begins with a dot"
-    return None
+def _by_preset(path: str, preset: str, key: str, rules: Rules) -> Address:
+    return Address(normal(rules.presets[preset], natural_format(key)), key, path, preset=preset)
+
+
+def _by_options(path: str, signature: str | None, text: str, key: str, rules: Rules) -> Address:
+    options = normal(parse_options(text, rules.bounds), natural_format(key))
+    if spell(options) != text:
+        raise Elsewhere(location(options, key, rules.signing_keys[0] if signature else None))
+    kinds = {"signed"} if signature else set()
+    kinds |= {"versioned"} if options.version else set()
+    return Address(options, key, path, bool(signature), immutable=bool(kinds & rules.immutable))
+
+
+def _admit(signature: str | None, text: str, rules: Rules) -> None:
+    if rules.presets_only:
+        raise NotAllowedError(
+            "This node serves presets only.", f"Ask for {_choice(rules)}, or turn presets_only off."
+        )
+    if signature is None and not rules.unsigned:
+        raise NotAllowedError(
+            "This node serves signed URLs and presets only.",
+            f"Sign the URL, ask for {_choice(rules)}, or allow unsigned URLs in the configuration.",
+        )
+    if signature is not None and not _sound(text, signature, rules):
+        raise SignatureError(
+            "The signature is not one of ours.",
+            "Sign the percent-decoded {options}/{key} as it stands in the URL, with a key in signing_keys.",
+        )
+
+
+def _sound(text: str, signature: str, rules: Rules) -> bool:
+    try:
+        return is_signed(rules.signing_keys, signature, text)
+    except UnicodeEncodeError:  # half a surrogate pair: no such text was ever signed
+        return False
+
+
+def _unknown(path: str, first: str, rules: Rules) -> BadAddressError:
+    if "/" not in path or not shipped.NAME.fullmatch(first):
+        return BadAddressError(
+            f"The path {path[:200]!a} is not {GRAMMAR}.",
+            f"Ask for {_choice(rules)}, such as /medium/photo.jpg.",
+        )
+    return BadAddressError(f"There is no preset {first!a}.", f"Ask for {_choice(rules)}, or sign options.")
+
+
+def _choice(rules: Rules) -> str:
+    return f"a preset ({', '.join(sorted(rules.presets)) or 'none is configured'})"
+
+
+def _fault(key: str, rules: Rules) -> str | None:
+    segments = key.split("/")
+    stored = f"{rules.prefix}/{key}" if rules.prefix else key
+    faults = (
+        (_CONTROL.search(key), "holds a control character"),
+        ("\\" in key, "holds a backslash"),
+        (_TWICE_ENCODED.search(key), "is percent-encoded twice"),
+        (len(key.encode(errors="replace")) > MAX_KEY_BYTES, f"is longer than {MAX_KEY_BYTES} bytes"),
+        (not all(segments), "has an empty segment"),
+        # Covers `..`, and keeps such names free for the cache's own files.
+        (any(each.startswith(".") for each in segments), "has a segment that begins with a dot"),
+        (f"{stored}/".startswith(f"{rules.results_prefix}/"), "names a result, not an original"),
+    )
+    return next((fault for found, fault in faults if found), None)

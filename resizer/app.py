@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from resizer import reply
 from resizer.address import parse, path_of
 from resizer.blob import Blob
-from resizer.errors import BadAddressError, MethodError, MissingError, RefusalError, ResizerError
+from resizer.errors import MethodError, MissingError, RefusalError, ResizerError
 from resizer.flight import Flight
 from resizer.gate import Gate
+from resizer.limits import Limits
 from resizer.media import media_type
 from resizer.pixels import render
 
@@ -80,19 +81,13 @@ class Desk:
         return reply.success(found.blob, found.media_type, found.origin, age)
 
     def _address(self, path: str) -> Address:
-        address = parse(path, self._config.max_width)
-        if f"{self._config.original(address.key)}/".startswith(f"{self._config.results_prefix}/"):
-            raise BadAddressError(
-                f"The key {address.key!a} names a result, not an original.",
-                "Ask for the original at the width you want.",
-            )
-        return address
+        return parse(path, self._config.rules)
 
     def _find(self, address: Address) -> Found:
         found = self._on_disk(address)
         if found is not None:
             return found
-        landed = self._flight.run(address.path, lambda: self._bring(address))
+        landed = self._flight.run(address.result, lambda: self._bring(address))
         if not landed.led:
             return replace(landed.value, origin="shared")
         # After the landing, so that nobody waits for the upload who only wants the picture.
@@ -113,7 +108,7 @@ class Desk:
 
     def _in_store(self, address: Address) -> Found | None:
         try:
-            key = self._config.result(address.path)
+            key = self._config.result(address.result)
             return _recognised(self._store.read(key, self._config.max_original_bytes), "store")
         except MissingError:
             return None
@@ -122,15 +117,16 @@ class Desk:
         config = self._config
         original = self._store.read(config.original(address.key), config.max_original_bytes)
         with self._gate.passage():
-            picture = render(
-                original.data, address.width, quality=config.quality, max_pixels=config.max_pixels
-            )
+            options = replace(address.options, quality=address.options.quality or config.quality)
+            limits = Limits(config.max_pixels, config.max_original_bytes)
+            kept = (media_type(original.data) or "").removeprefix("image/") or "jpeg"
+            picture = render(original.data, options, limits, kept)
         return Found(Blob(picture.data, original.modified), picture.media_type, "rendered")
 
     def _keep(self, address: Address, found: Found) -> None:
         """Share a result with the other nodes; if that fails they render it themselves."""
         try:
-            self._store.write(self._config.result(address.path), found.blob, found.media_type)
+            self._store.write(self._config.result(address.result), found.blob, found.media_type)
         except ResizerError as error:
             _log.warning("The store did not keep the result %a: %s %s", address.path, error, error.hint)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from resizer.errors import NotAnImageError
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 _RESIZABLE = ("L", "LA", "RGB", "RGBA", "CMYK")
 _ALPHA_FOR: Mapping[str, str] = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+_MAX_PROFILE = 4 << 20  # bytes: profiles of printing presses take two megabytes
+_UNSEEN = 2  # of 255: what one sRGB profile's rounding differs from another's
+_STEPS = range(0, 256, 51)
+_PROBE = Image.frombytes(
+    "RGB", (36, 6), bytes(v for r in _STEPS for g in _STEPS for b in _STEPS for v in (r, g, b))
+)
 
 
 def to_resizable(image: Image.Image) -> Image.Image:
@@ -55,22 +62,34 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 
-def without_alpha(image: Image.Image) -> Image.Image:
-    """Return the image as L or RGB, laid on white where it is transparent."""
-    if image.mode not in {"LA", "RGBA"}:
-        return image
-    image = image.convert("RGBA")
-    paper = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(paper, image).convert("RGB")
-
-
 def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
+    transform = _transform(profile, image.mode)
+    if transform is None:
+        return None
+    converted = ImageCms.applyTransform(image, transform)
+    return converted.convert("L") if converted and image.mode == "L" else converted
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Return the way to sRGB; None if the profile is useless, or is sRGB under whatever name.
+
+    Making one takes longer than a small picture takes to go through it, and most pictures share few profiles.
+    """
+    if len(profile) > _MAX_PROFILE:
+        return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+        transform = ImageCms.buildTransform(source, _SRGB, mode, "RGB")
+        probe = ImageCms.applyTransform(_PROBE, transform) if mode == "RGB" else None
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
-    return converted.convert("L") if converted and image.mode == "L" else converted
+    same = probe is not None and max(high for _, high in _differences(probe)) <= _UNSEEN
+    return None if same else transform
+
+
+def _differences(probe: Image.Image) -> list[tuple[int, int]]:
+    return [band.getextrema() for band in ImageChops.difference(probe, _PROBE).split()]  # type: ignore[misc]
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

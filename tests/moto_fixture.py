@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from aws.session import Cloud
 
 
+LATER_CLIENTS = ("autoscaling", "cloudwatch", "elb", "elbv2", "route53")
+
+
 class FakeClock:
     """Time that passes only by sleeping."""
 
@@ -52,7 +55,10 @@ def mock_clients() -> Cloud:
             patch.setenv(name, "eu-central-1")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "made-up")
-        return connect()
+        cloud = connect()
+        for name in LATER_CLIENTS:
+            getattr(cloud, name)  # now, while no endpoint of the developer's is in the environment
+        return cloud
 
 
 @pytest.fixture

@@ -62,8 +62,8 @@ def test_its_manifest_tells_steps_packages_and_verdict(baked: dict[str, Any]) ->
 
 def test_a_node_of_it_serves_a_resized_photograph(baked: dict[str, Any]) -> None:
     address = baked["demo"]["address"]
-    assert baked["demo"]["curl"].endswith(f"http://{address}/w300/photo.jpg")
-    with urllib.request.urlopen(f"http://{address}/w300/photo.jpg", timeout=10) as answer:
+    assert baked["demo"]["curl"].endswith(f"http://{address}/medium/photo.jpg")
+    with urllib.request.urlopen(f"http://{address}/medium/photo.jpg", timeout=10) as answer:
         picture = Image.open(io.BytesIO(answer.read()))
     assert (picture.format, picture.size) == ("JPEG", (300, 200))
 

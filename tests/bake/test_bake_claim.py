@@ -124,7 +124,7 @@ def test_a_wait_for_a_builder_ends_when_it_does_and_not_before(kitchen: Kitchen)
     wait_for_claim(kitchen, DIGEST, held)
 
 
-@pytest.mark.parametrize("run", [DEAD, ELSEWHERE])
+@pytest.mark.parametrize("run", [DEAD, ELSEWHERE], ids=["a dead run", "another desk"])
 def test_an_image_that_nobody_looks_after_is_taken_over(kitchen: Kitchen, run: str) -> None:
     image = images.by_id(kitchen.cloud, an_image(kitchen, CANDIDATE, run))
     assert verdict_of_another(kitchen, image) is None

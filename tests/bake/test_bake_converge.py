@@ -47,7 +47,8 @@ class Scripted:
         if script.startswith("apply"):
             return Result(7, "", "no\nluck") if "fail" in script else Result(0)
         names = re.findall(r"test -e /(\w+)", script)
-        lines = [f"probe {number} {int(name not in self.have)}" for number, name in enumerate(names)]
+        held = [name in self.have for name in [*names, ""]].index(False)
+        lines = [f"probe {number} {int(number == held)}" for number in range(min(held + 1, len(names)))]
         return Result(0, "" if self.silent else "\n".join(lines))
 
     def put(self, content: bytes, to: str) -> None:
@@ -66,6 +67,13 @@ def test_only_what_differs_is_applied_and_all_is_reported_in_order() -> None:
     assert report.changed == ("flag a", "flag c")
     assert heard == ["flag a", "flag b", "flag c"]
     assert machine.have == {"a", "b", "c"}
+
+
+def test_what_is_to_be_done_costs_one_look_each_and_one_at_the_end() -> None:
+    machine = Scripted({"b"})
+    converge(machine, [Flag("a"), Flag("b"), Flag("c"), Flag("d")])
+    looks = [re.findall(r"test -e /(\w+)", script) for script in machine.scripts if "test -e" in script]
+    assert looks == [["a", "b", "c", "d"], ["a", "b", "c", "d"], ["c", "d"], ["d"], ["a", "b", "c", "d"]]
 
 
 def test_a_second_run_changes_nothing() -> None:

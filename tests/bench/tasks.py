@@ -11,6 +11,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from bench.figures import Measured
 
+SERVING = ("hits", "misses", "crowds", "growth")
 PARTS = ("booting", "converging", "baking")
 
 _stderr = Console(stderr=True)
@@ -39,8 +40,37 @@ def bake(_: Context, only: str = "") -> Measured:
     return Measured(tuple(figures), details)
 
 
+@task(
+    help={
+        "only": f"one part of it: {', '.join(SERVING)}",
+        "saturate": "seconds of more misses than can be rendered",
+    }
+)
+def resizer(_: Context, only: str = "", saturate: int = 60) -> Measured:
+    """Measure a baked node's hits and misses beside thumbor, nginx and a plain Apache."""
+    from bench import crowds, growth, hits, misses
+    from bench.cloud import ground
+    from bench.errors import BenchError
+    from bench.figures import Measured
+    from bench.stand import stand
+
+    if only not in ("", *SERVING):
+        raise BenchError(f"there is no part {only!r}", f"leave --only out, or choose: {', '.join(SERVING)}")
+    figures: list[Any] = []
+    with ground(_say) as where, stand(where) as node:
+        if only in ("", "hits"):
+            figures += hits.measure(node)
+        if only in ("", "misses"):
+            figures += misses.measure(node)
+        if only in ("", "crowds"):
+            figures += crowds.measure(node, saturate)
+        if only in ("", "growth"):
+            figures += growth.measure(node)
+    return Measured(tuple(figures))
+
+
 def _say(text: str) -> None:
     _stderr.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True)
 
 
-TASKS: tuple[Any, ...] = (bake,)
+TASKS: tuple[Any, ...] = (bake, resizer)

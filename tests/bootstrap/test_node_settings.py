@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import SettingsError
-from bootstrap.inputs import Input
+from bootstrap.header import InputSpec
 from bootstrap.settings import Render, Settings, load, parse
 
 LEAST: dict[str, Any] = {"services": [], "health_url": "http://127.0.0.1/health"}
@@ -39,7 +39,7 @@ def test_all_settings_become_frozen_values(tmp_path: Path) -> None:
         ("apache2.service",),
         "http://127.0.0.1:8080/health?deep=1",
         5,
-        (Input("A", required=True, default="env:X", description="the a"),),
+        (InputSpec("A", "the a", required=True, default="env:X"),),
         (Render(Path("/t"), Path("/x"), 0o600, "www-data", "adm"),),
     )
 

@@ -7,9 +7,9 @@ import pytest
 
 from bake.render import render
 from bootstrap.errors import TemplateError
-from bootstrap.inputs import value_of
 from bootstrap.settings import load
 from bootstrap.template import fill
+from bootstrap.values import value_of
 from resizer.config import read
 
 ROOM = Path(__file__).parent
@@ -63,7 +63,7 @@ def test_every_character_survives_toml() -> None:
 
 def test_the_resizers_template_renders_with_its_own_settings() -> None:
     declared = load(FILES / "resizer-bootstrap.toml").inputs
-    values = {each.name: value_of(each.default, {}) for each in declared}
+    values = {each.name: value_of(each.default or "ignore", {}, pytest.fail) for each in declared}
     baked = {"cache_dir": "/var/cache/resizer", "max_age_seconds": 86400}
     template = render(FILES / "resizer-node.toml.j2", baked)
     filled = fill(template, {**values, "BUCKET": "photos"})

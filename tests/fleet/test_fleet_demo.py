@@ -42,7 +42,7 @@ def test_a_demonstration_serves_the_photograph_from_its_bucket(mock_cloud: Cloud
     shown = demo.show(mock_cloud, image(), b"a photograph")
     kept = mock_cloud.s3.get_object(Bucket=shown.bucket, Key="photo.jpg")
     assert kept["Body"].read() == b"a photograph"
-    assert shown.url == f"http://{shown.address}/w300/photo.jpg"
+    assert shown.url == f"http://{shown.address}/medium/photo.jpg"
     assert shown.url in shown.document()["curl"]
     assert _running(mock_cloud) == {shown.instance_id}
 

@@ -45,10 +45,10 @@ class Shelf:
         self.s3.put_object(Bucket=self.bucket, Key="/".join(filter(None, [self.prefix, key])), Body=body)
         return key
 
-    def result(self, path: str) -> bytes:
-        """Return the stored result of the URL path `path`, waiting a little for it."""
+    def result(self, name: str) -> bytes:
+        """Return a stored result by its name, `{options}/{key}`, waiting a little for it."""
         end = time.monotonic() + LONGEST_STORING_SECONDS
-        wanted = {"Bucket": self.bucket, "Key": f"{self.results_prefix}/{path}"}
+        wanted = {"Bucket": self.bucket, "Key": f"{self.results_prefix}/{name}"}
         while "Contents" not in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=wanted["Key"]):
             assert time.monotonic() < end, f"{wanted['Key']} was not stored"
             time.sleep(0.2)
@@ -105,34 +105,34 @@ def test_the_node_reads_the_bucket_it_was_given(host: Any, bucket: str) -> None:
     assert tomllib.loads(host.file("/etc/resizer.toml").content_string)["bucket"] == bucket
 
 
-def test_a_photograph_comes_300_wide_and_in_proportion(get: Any, key: str) -> None:
-    answer = get(f"/w300/{key}")
+def test_a_photograph_of_medium_size_is_300_wide_and_in_proportion(get: Any, key: str) -> None:
+    answer = get(f"/medium/{key}")
     assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
     picture = Image.open(io.BytesIO(answer.body))
     assert (picture.format, picture.size) == ("JPEG", (300, 200))
 
 
 def test_a_second_request_is_answered_from_disk_without_python(host: Any, get: Any, key: str) -> None:
-    first = get(f"/w301/{key}")
+    first = get(f"/large/{key}")
     cached = tomllib.loads(host.file("/etc/resizer.toml").content_string)["cache_dir"]
-    assert host.file(f"{cached}/w301/{key}").content == first.body
-    second = get(f"/w301/{key}")
+    assert host.file(f"{cached}/large/{key}").content == first.body
+    second = get(f"/large/{key}")
     assert (second.status, second.body) == (200, first.body)
     assert first.headers.get("x-resizer") in BY_PYTHON
     assert second.headers.get("x-resizer") not in BY_PYTHON
 
 
 def test_a_result_is_stored_back_to_the_bucket(get: Any, shelf: Shelf, key: str) -> None:
-    answer = get(f"/w302/{key}")
-    assert shelf.result(f"w302/{key}") == answer.body
+    answer = get(f"/thumb/{key}")
+    assert shelf.result(f"w150,h150,fill/{key}") == answer.body
 
 
 def test_an_unknown_key_is_404(get: Any, shelf: Shelf) -> None:
-    assert get(f"/w300/{shelf.folder}/nobody.jpg").status == 404
+    assert get(f"/medium/{shelf.folder}/nobody.jpg").status == 404
 
 
 def test_an_object_that_is_no_image_is_415(get: Any, shelf: Shelf) -> None:
-    assert get(f"/w300/{shelf.put('note.jpg', b'not a photograph')}").status == 415
+    assert get(f"/medium/{shelf.put('note.jpg', b'not a photograph')}").status == 415
 
 
 def test_what_one_node_has_made_the_next_one_takes_from_the_bucket(
@@ -140,10 +140,10 @@ def test_what_one_node_has_made_the_next_one_takes_from_the_bucket(
 ) -> None:
     ours = shelf_of(nodes[0], bucket, aws)
     try:
-        path = f"w303/{ours.put('shared.jpg', photograph(640, 480))}"
-        first = get_from(nodes[0], f"/{path}")
-        assert ours.result(path) == first.body
-        second = get_from(nodes[1], f"/{path}")
+        key = ours.put("shared.jpg", photograph(640, 480))
+        first = get_from(nodes[0], f"/medium/{key}")
+        assert ours.result(f"w300,h300/{key}") == first.body
+        second = get_from(nodes[1], f"/medium/{key}")
     finally:
         ours.clear()
     assert (second.headers.get("x-resizer"), second.body) == ("store", first.body)

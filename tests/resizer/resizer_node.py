@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MODIFIED = 1_700_000_000
 PHOTO = encoded(quarters(900, 600))
+PRESETS = {f"w{width}": f"w{width}" for width in range(1, 1200)}
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ class Node:
     def __init__(self, root: Path, store: WatchedStore | None = None, **settings: Any) -> None:
         self.store = store or WatchedStore(root / "store")
         self.cache = DiskCache(root / "cache")
-        self.config = Config(folder=self.store.root, cache_dir=self.cache.root, **settings)
+        self.config = Config(
+            folder=self.store.root, cache_dir=self.cache.root, **{"presets": PRESETS, **settings}
+        )
         self.application = make_application(self.config, self.store, self.cache)
 
     def upload(self, key: str, data: bytes) -> None:

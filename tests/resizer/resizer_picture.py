@@ -7,6 +7,9 @@ from typing import Any
 
 from PIL import Image
 
+from resizer.limits import Limits
+from resizer.media import media_type
+from resizer.options import Options
 from resizer.pixels import Rendering, render
 
 UPRIGHT = ["red", "green", "blue", "white"]  # what `corners` says of `quarters`
@@ -33,12 +36,16 @@ def quarters(width: int, height: int) -> Image.Image:
     return image
 
 
-def rendering(data: bytes, width: int, max_pixels: int = 64_000_000) -> Rendering:
-    return render(data, width, quality=90, max_pixels=max_pixels)
+def rendering(
+    data: bytes, width: int | None = None, max_pixels: int = 64_000_000, *, fmt: str = "", **options: Any
+) -> Rendering:
+    """Render at quality 90; without `fmt` in the original's format, or JPEG."""
+    kept = fmt or (media_type(data) or "image/jpeg").removeprefix("image/")
+    return render(data, Options(width=width, **{"quality": 90, **options}), Limits(max_pixels), kept)
 
 
-def rendered(data: bytes, width: int) -> Image.Image:
-    return opened(rendering(data, width).data)
+def rendered(data: bytes, width: int | None = None, *, fmt: str = "", **options: Any) -> Image.Image:
+    return opened(rendering(data, width, fmt=fmt, **options).data)
 
 
 def corners(image: Image.Image) -> list[str]:

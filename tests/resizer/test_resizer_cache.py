@@ -16,9 +16,14 @@ from resizer.address import Address
 from resizer.blob import Blob
 from resizer.cache import DiskCache
 from resizer.media import media_type, type_by_name
+from resizer.options import Options
 
 JPEG = Blob(encoded(Image.new("RGB", (3, 2))), 1_500_000_000)
 PNG = Blob(encoded(Image.new("RGB", (3, 2)), "PNG"), 1_500_000_000)
+
+
+def address_of(width: int, key: str) -> Address:
+    return Address(Options(width), key, f"w{width}/{key}")
 
 
 @pytest.fixture
@@ -49,17 +54,17 @@ def files(root: Path) -> list[str]:
 def test_apache_finds_only_files_it_would_name_rightly(
     cache: DiskCache, key: str, blob: Blob, place: str
 ) -> None:
-    address = Address(300, key)
+    address = address_of(300, key)
     assert cache.write(address, blob)
     assert files(cache.root) == [place]
     assert cache.read(address) == blob
-    assert cache.read(Address(301, key)) is None
+    assert cache.read(address_of(301, key)) is None
 
 
 def test_files_have_their_original_s_time_and_anyone_may_read_them(cache: DiskCache) -> None:
     before = os.umask(0o022)
     try:
-        cache.write(Address(300, "a.jpg"), JPEG)
+        cache.write(address_of(300, "a.jpg"), JPEG)
     finally:
         os.umask(before)
     state = (cache.root / "w300/a.jpg").stat()
@@ -71,16 +76,16 @@ def test_files_have_their_original_s_time_and_anyone_may_read_them(cache: DiskCa
 def test_a_key_that_is_a_directory_of_another_is_not_kept(
     cache: DiskCache, first: str, second: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert cache.write(Address(300, first), JPEG)
-    assert not cache.write(Address(300, second), JPEG)
+    assert cache.write(address_of(300, first), JPEG)
+    assert not cache.write(address_of(300, second), JPEG)
     assert "cannot keep" in caplog.text
-    assert cache.read(Address(300, first)) == JPEG
-    assert cache.read(Address(300, second)) is None
+    assert cache.read(address_of(300, first)) == JPEG
+    assert cache.read(address_of(300, second)) is None
     assert len(files(cache.root)) == 1
 
 
 def test_a_name_too_long_for_the_disk_is_not_kept(cache: DiskCache) -> None:
-    address = Address(300, "k" * 300 + ".jpg")
+    address = address_of(300, "k" * 300 + ".jpg")
     assert not cache.write(address, JPEG)
     assert cache.read(address) is None
 
@@ -89,7 +94,7 @@ def test_a_name_too_long_for_the_disk_is_not_kept(cache: DiskCache) -> None:
 def test_a_file_that_is_no_image_is_passed_over(cache: DiskCache, content: bytes) -> None:
     (cache.root / "w300").mkdir()
     (cache.root / "w300/a.jpg").write_bytes(content)
-    assert cache.read(Address(300, "a.jpg")) is None
+    assert cache.read(address_of(300, "a.jpg")) is None
 
 
 def test_a_disk_that_cannot_be_read_is_logged(
@@ -100,7 +105,7 @@ def test_a_disk_that_cannot_be_read_is_logged(
 
     monkeypatch.setattr(Path, "open", refuse)
     with caplog.at_level(logging.WARNING):
-        assert cache.read(Address(300, "a.jpg")) is None
+        assert cache.read(address_of(300, "a.jpg")) is None
     assert "Input/output error" in caplog.text
 
 
@@ -128,7 +133,7 @@ def test_until_its_bytes_are_on_the_disk_a_file_is_not_to_be_seen(
     cache: DiskCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Blob | None] = []
-    address = Address(300, "a.jpg")
+    address = address_of(300, "a.jpg")
     fsync = os.fsync
 
     def look(descriptor: int) -> None:

@@ -47,16 +47,16 @@ def test_what_jpeg_cannot_show_transparent_is_laid_on_white() -> None:
 
 
 def test_a_palette_is_averaged_in_colour() -> None:
-    stripes = Image.new("P", (100, 100))
+    stripes = Image.new("P", (96, 96))
     stripes.putpalette([255, 0, 0, 0, 0, 255] + [0] * 750)
-    stripes.paste(1, (50, 0, 100, 100))
+    stripes.paste(1, (48, 0, 96, 96))
     small = rendered(encoded(stripes, "PNG"), 1).convert("RGB").getpixel((0, 0))
     assert all(abs(a - b) < 12 for a, b in zip(small, (128, 0, 128), strict=True))  # type: ignore[arg-type]
 
 
 def test_bits_become_greys() -> None:
-    bits = Image.new("1", (100, 100), 1)
-    bits.paste(0, (50, 0, 100, 100))
+    bits = Image.new("1", (96, 96), 1)
+    bits.paste(0, (48, 0, 96, 96))
     assert abs(rendered(encoded(bits, "PNG"), 1).getpixel((0, 0)) - 128) < 12  # type: ignore[operator]
 
 

@@ -10,8 +10,22 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 from resizer_picture import UPRIGHT, corners, encoded, opened, quarters, rendered, rendering
 
+from resizer.geometry import plan, turned, turns
+from resizer.options import Options
 from resizer.photograph import photograph
-from resizer.pixels import _scale, fit
+from resizer.still import orientation as told
+from resizer.still import small
+
+
+def fit(size: tuple[int, int], width: int) -> tuple[int, int]:
+    return plan(size, Options(width=width)).size
+
+
+def scaled(image: Image.Image, **options: Any) -> Image.Image:
+    asked = Options(**options)
+    steps = turns(told(image), asked.rotate)
+    return small(image, plan(turned(image.size, steps), asked), image.size, steps, asked)
+
 
 SIZES = [
     (2464, 1632),
@@ -90,24 +104,26 @@ def test_nothing_is_enlarged() -> None:
 
 @pytest.mark.parametrize("width", [100, 150, 300])
 def test_drafting_is_neither_shifted_nor_blurred(width: int) -> None:
-    size = (1603, 1069)  # no multiple of 8: without its box a drafted image comes out shifted, at 43 to 46 dB
+    size = (1603, 1069)  # no multiple of 8: without its box a drafted image comes out shifted, at 40 to 43 dB
     data = photograph(*size)
     plain = opened(data).resize(fit(size, width), Image.Resampling.LANCZOS)
-    noise = ImageStat.Stat(ImageChops.difference(plain, _scale(Image.open(io.BytesIO(data)), width))).rms
-    assert sum(band * band for band in noise) / 3 < 255 * 255 / 10**5  # 50 dB
+    noise = ImageStat.Stat(
+        ImageChops.difference(plain, scaled(Image.open(io.BytesIO(data)), width=width))
+    ).rms
+    assert sum(band * band for band in noise) / 3 < 255 * 255 / 10**4.7  # 47 dB
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_jpeg_is_never_decoded_much_larger_than_needed(orientation: int) -> None:
     image = Image.open(io.BytesIO(photograph(1600, 1200, orientation)))
-    assert _scale(image, 100).width == 100
+    assert scaled(image, width=100).width == 100
     assert max(image.size) == 200
 
 
 def test_a_jpeg_with_another_behind_it_is_never_decoded_much_larger_either() -> None:
     data = encoded(quarters(1600, 1200), "MPO", save_all=True, append_images=[quarters(1600, 1200)])
     image = Image.open(io.BytesIO(data))
-    assert _scale(image, 100).width == 100
+    assert scaled(image, width=100).width == 100
     assert image.size == (200, 150)
 
 
@@ -120,10 +136,10 @@ def test_a_jpeg_with_another_behind_it_is_never_decoded_much_larger_either() -> 
         ("GIF", "GIF"),
         ("BMP", "JPEG"),
         ("TIFF", "JPEG"),
-        ("AVIF", "JPEG"),
+        ("AVIF", "AVIF"),
     ],
 )
-def test_formats_of_the_web_are_kept_and_others_become_jpeg(fmt: str, kept: str) -> None:
+def test_every_format_is_read_and_those_of_the_web_are_written(fmt: str, kept: str) -> None:
     result = rendering(encoded(quarters(120, 80), fmt), 60)
     image = opened(result.data)
     assert (image.format, result.media_type) == (kept, f"image/{kept.lower()}")
@@ -139,8 +155,7 @@ def test_a_picture_with_a_second_one_behind_it_is_a_jpeg() -> None:
 
 
 @pytest.mark.parametrize("fmt", ["GIF", "WEBP", "PNG"])
-def test_of_an_animation_the_first_frame_is_taken(fmt: str) -> None:
+def test_of_an_animation_a_jpeg_shows_the_first_frame(fmt: str) -> None:
     frames: dict[str, Any] = {"save_all": True, "append_images": [Image.new("RGB", (120, 80), "black")]}
-    image = rendered(encoded(quarters(120, 80), fmt, **frames), 60)
-    assert getattr(image, "n_frames", 1) == 1
+    image = rendered(encoded(quarters(120, 80), fmt, **frames), 60, fmt="jpeg")
     assert corners(image) == UPRIGHT

@@ -92,7 +92,7 @@ def test_what_cannot_be_rendered_leaves_nothing_behind(
     assert not (node.store.root / "resized").exists()
 
 
-@pytest.mark.parametrize(("error", "status"), [(StoreError, 502), (StoreTimeoutError, 504)])
+@pytest.mark.parametrize(("error", "status"), [(StoreError, 503), (StoreTimeoutError, 504)])
 @pytest.mark.parametrize("failing", ["resized/w300/a.jpg", "a.jpg"])
 def test_a_store_that_fails_is_the_store_s_fault(
     photo: Node, error: Any, status: int, failing: str, caplog: pytest.LogCaptureFixture

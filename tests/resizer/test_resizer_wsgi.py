@@ -28,7 +28,7 @@ def test_the_application_serves_the_configured_folder(
 ) -> None:
     node.upload("a.jpg", encoded(Image.new("RGB", (90, 60))))
     toml = tmp_path / "resizer.toml"
-    toml.write_text(f'folder = "{node.store.root}"\ncache_dir = "{tmp_path}/other"\n')
+    toml.write_text(f'folder = "{node.store.root}"\ncache_dir = "{tmp_path}/other"\npresets = "w30=w30"\n')
     node.application = imported(monkeypatch, toml).application
     assert opened(node.get("/w30/a.jpg").body).size == (30, 20)
     assert (tmp_path / "other/w30/a.jpg").is_file()
@@ -38,7 +38,7 @@ def test_a_bucket_gets_a_client_that_gives_up_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, node: Node
 ) -> None:
     toml = tmp_path / "resizer.toml"
-    toml.write_text(f'bucket = "photos"\ncache_dir = "{tmp_path}/other"\n')
+    toml.write_text(f'bucket = "photos"\ncache_dir = "{tmp_path}/other"\npresets = "w30=w30"\n')
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "made-up")

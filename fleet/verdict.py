@@ -1,0 +1,50 @@
+"""Whether new nodes do as well as the old ones did: errors and latencies before and after. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What went through a load balancer in some time. Latencies are None where nobody asked for anything."""
+
+    requests: float
+    errors: float
+    """Answers of 500 and above, whether a node's or the load balancer's own."""
+    p99_seconds: float | None = None
+
+    @property
+    def error_rate(self) -> float:
+        """Errors among the requests."""
+        return self.errors / self.requests if self.requests else 0.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much worse than before is still well."""
+
+    error_rate_above: float = 0.01
+    """Added to the rate before."""
+    p99_times: float = 2.0
+    p99_floor_seconds: float = 0.25
+    """Below it a latency is well whatever it was before: ratios of small numbers say nothing."""
+    fewest_requests: int = 20
+    """With fewer the errors are judged alone: one slow answer among five is no percentile."""
+
+
+def faults(before: Traffic, after: Traffic, limits: Limits) -> Iterator[str]:
+    """What is worse than it was, a sentence each."""
+    bound = before.error_rate + limits.error_rate_above
+    if after.error_rate > bound:
+        yield (
+            f"{after.errors:g} of {after.requests:g} requests failed ({after.error_rate:.1%},"
+            f" before {before.error_rate:.1%})"
+        )
+    if after.p99_seconds is None or after.requests < limits.fewest_requests:
+        return
+    slowest = max(limits.p99_floor_seconds, limits.p99_times * (before.p99_seconds or 0))
+    if after.p99_seconds > slowest:
+        was = f"{before.p99_seconds:.2f} s" if before.p99_seconds is not None else "unknown"
+        yield f"the 99th percentile is {after.p99_seconds:.2f} s, before {was}"

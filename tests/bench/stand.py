@@ -1,0 +1,197 @@
+"""The stand: a node of the baked image, an S3 that keeps up, and originals that all rivals read."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from aws import temporary
+from aws.instance import Launch, launched, wait_running
+from aws.ownership import Run
+from aws.place import find_place
+from aws.userdata import node_user_data
+from bench import baking, cpu, servers
+from bench.errors import BenchError
+from resizer.photograph import photograph
+
+if TYPE_CHECKING:
+    from bake.machine import Machine
+    from bench.cloud import Ground
+
+BUCKET = "originals"
+SIZE = (2464, 1632)
+"""Of the originals, in pixels: 4 megapixels, as those of the figures that we compare with."""
+_SERVING_SECONDS = 120
+_STATIC = """ServerRoot /etc/apache2
+ServerName localhost
+PidFile /run/astatic.pid
+ErrorLog /var/log/astatic.log
+Include mods-enabled/mpm_event.load
+Include mods-enabled/mpm_event.conf
+Include mods-enabled/authz_core.load
+Include mods-enabled/mime.load
+Include mods-enabled/mime.conf
+User www-data
+Group www-data
+Listen 81
+EnableSendfile On
+KeepAliveTimeout 75
+MaxKeepAliveRequests 0
+FileETag MTime Size
+DocumentRoot /srv/static
+<Directory /srv/static>
+    Require all granted
+    AllowOverride None
+    Options None
+</Directory>
+"""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where serving is measured. `originals` is the folder that rivals read; the bucket holds the same."""
+
+    ground: Ground
+    instance_id: str
+    address: str
+    store: Any
+    originals: Path
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """The node."""
+        return f"http://{self.address}"
+
+    def resized(self, width: int, key: str) -> str:
+        """A result on the node."""
+        return f"{self.url}/unsafe/w{width}/{key}"
+
+    def keys(self, series: str, count: int) -> list[str]:
+        """So many originals that nobody has asked for yet, in the bucket and in the folder."""
+        data = (self.originals / "original.jpg").read_bytes()
+        keys = [f"{series}{number}.jpg" for number in range(count)]
+        for key in keys:
+            (self.originals / key).write_bytes(data)
+            self.store.put_object(Bucket=BUCKET, Key=key, Body=data)
+        return keys
+
+    def processes(self, name: str = "apache2") -> list[cpu.Process]:
+        """The node's processes of a name."""
+        return [one for one in cpu.processes().values() if one.name == name and self._within(one.pid)]
+
+    def cpu_seconds(self, name: str = "apache2") -> float:
+        """The CPU time of the node's processes of a name since they began."""
+        return sum(one.cpu_seconds for one in self.processes(name))
+
+    @contextmanager
+    def machine(self) -> Iterator[Machine]:
+        """A login on the node."""
+        with self.ground.reached(self.address) as machine:
+            yield machine
+
+    def _within(self, pid: int) -> bool:
+        try:
+            return self.instance_id in Path(f"/proc/{pid}/cgroup").read_text()
+        except OSError:
+            return False
+
+
+@contextmanager
+def stand(ground: Ground) -> Iterator[Stand]:
+    """Bake the image, start the store and one node, for a block. Raises BenchError when it does not serve."""
+    ground.say("bake the image to be measured")
+    baked = baking.invoke(ground, "bake", f"--spec={baking.project(ground.folder / 'project')}")
+    originals, folder = ground.folder / "originals", ground.folder / "rivals"
+    originals.mkdir()
+    folder.mkdir()
+    (originals / "original.jpg").write_bytes(photograph(*SIZE))
+    with ExitStack() as stack:
+        weed = stack.enter_context(servers.object_store(folder, str(ground.site.desk_address)))
+        store = _client(weed.url)
+        store.create_bucket(Bucket=BUCKET)
+        node = stack.enter_context(_node(ground, baked.document["image_id"], weed.url))
+        made = Stand(ground, node.id, node.address, store, originals, folder)
+        _wait_serving(f"{made.url}/health")
+        yield made
+
+
+@contextmanager
+def static_apache(stand: Stand) -> Iterator[str]:
+    """Apache with nothing but files, on the node itself: what a hit costs at the least. Yields its URL."""
+    with stand.machine() as machine:
+        machine.put(_STATIC.encode(), "/tmp/static.conf")  # noqa: S108 - on a node that is ours alone
+        machine.put((stand.originals / "small.jpg").read_bytes(), "/tmp/small.jpg")  # noqa: S108
+        # Under a name of its own, so that its CPU time is told from the other's.
+        started = machine.run(
+            "mkdir -p /srv/static && mv /tmp/small.jpg /srv/static/ && cp /usr/sbin/apache2 /usr/sbin/astatic"
+            " && astatic -f /tmp/static.conf"
+        )
+        if started.exit_code:
+            raise BenchError(f"the plain Apache does not start: {started.output[-500:]}")
+        try:
+            yield f"{stand.url}:81/small.jpg"
+        finally:
+            machine.run("kill $(cat /run/astatic.pid)")
+
+
+def fetched(url: str, **headers: str) -> Any:
+    """An answer with `status`, `headers` and `body`, whatever its status."""
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            answer.body = answer.read()
+            return answer
+    except urllib.error.HTTPError as answer:
+        answer.body = answer.read()  # type: ignore[attr-defined]
+        return answer
+
+
+@contextmanager
+def _node(ground: Ground, image_id: str, endpoint: str) -> Iterator[Any]:
+    run = Run()
+    with ExitStack() as stack:
+        policy = temporary.node_policy(BUCKET)
+        inputs = {
+            "BUCKET": f"text:{BUCKET}",
+            "UNSIGNED": "text:true",
+            "AWS_ENDPOINT_URL": f"text:{endpoint}",
+        }
+        wanted = Launch(
+            image_id=image_id,
+            instance_type="t3.small",
+            subnet_id=find_place(ground.cloud).subnet_id,
+            tags=run.tags(),
+            key_name="bench",
+            user_data=node_user_data(inputs),
+            profile=stack.enter_context(temporary.instance_profile(ground.cloud, run, policy)),
+        )
+        (node,) = wait_running(ground.cloud, stack.enter_context(launched(ground.cloud, wanted, 1)))
+        yield node
+
+
+def _client(endpoint: str) -> Any:
+    return boto3.client(
+        "s3", endpoint_url=endpoint, region_name="us-east-1",
+        aws_access_key_id="bench", aws_secret_access_key="bench",
+    )  # fmt: skip
+
+
+def _wait_serving(url: str) -> None:
+    deadline = time.monotonic() + _SERVING_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if fetched(url).status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise BenchError(f"{url} does not answer 200", "`invoke local.console` shows what the node said")
