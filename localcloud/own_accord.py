@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from localcloud import alarm_watch, policies, scaling_install
+from localcloud import alarm_watch, policies, route53_hooks, scaling_install
 from localcloud import cloudwatch as metrics
 from localcloud.alarm_watch import AlarmWatch
 from localcloud.interruptions import Interruptions
@@ -56,6 +56,7 @@ def install(site: Site, instances: Roster) -> list[Work]:
     scaling_install.install(scaling, instances.record)
     alarm_watch.install()
     policies.install()
+    route53_hooks.install()
     actions = PolicyActions(time.time, cloudwatch)
     answer_instead(scaling.lock, (actions.put_scaling_policy, actions.delete_policy, actions.execute_policy))
     interruptions = Interruptions(instances)

@@ -50,11 +50,13 @@ def launch(group: Any, wanted: Launch, count: int, now: float) -> None:
     forward = refresh is not None and not refresh.rolling_back
     config = config_wanted(group, refresh.desired if refresh and forward else None)
     before = sum(one.lifecycle_state == "InService" for one in group.instance_states)
+    owed = book_of(group).replacing
     causes = _causes(group, wanted, count, before, now)
     try:
         records = launches.run(group, config, wanted.zone, count)
     except ServiceException as why:
         book_of(group).refused(wanted.zone, now)
+        book_of(group).replacing = owed
         _failed(group, config, wanted.zone, causes[0], why, now)
         return
     book_of(group).refusals.pop(wanted.zone, None)
