@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from localcloud import lb_classic, lb_health
 from localcloud.hooks import replace
-from localcloud.lb_health import Finding, Phase, Told
 from localcloud.lb_classic_records import Found, invalid_instance
+from localcloud.lb_health import Finding, Phase, Told
 from localcloud.lb_places import place_of
 
 _RESPONSE = "moto.elb.responses:ELBResponse"
@@ -17,11 +17,17 @@ _RESPONSE = "moto.elb.responses:ELBResponse"
 class Findings(Protocol):
     """What is known of the load balancers that run."""
 
+    def runs(self, balancer_id: str) -> bool:
+        """Whether a load balancer carries traffic."""
+        ...
+
     def finding(self, balancer_id: str, pool: str, target_id: str) -> Finding | None:
         """How a target stands, None when it is not there."""
+        ...
 
     def leaving(self, balancer_id: str, pool: str) -> list[str]:
         """The targets of a pool that are draining."""
+        ...
 
 
 def install(findings: Findings, found: Found) -> None:

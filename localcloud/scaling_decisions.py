@@ -160,7 +160,7 @@ def _places(group: Group, counted: Iterable[Member], number: int) -> list[str]:
         zone = min(open_zones, key=lambda one: filled[one])
         filled[zone] += 1
         chosen.append(zone)
-    return chosen
+    return sorted(chosen, key=open_zones.index)
 
 
 def _balance(group: Group, counted: Sequence[Member], members: Sequence[Member]) -> tuple[Action, ...]:

@@ -191,7 +191,7 @@ def _resolvers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str, upstre
 @pytest.mark.parametrize(
     ("own", "upstream", "servers"),
     [
-        ("nameserver 10.50.0.2\n", None, ["192.0.2.53"]),
+        ("nameserver 192.0.2.53\n", None, ["192.0.2.53"]),
         ("# a comment\nsearch x\nnameserver 127.0.0.53\nnameserver 192.0.2.1\n", None, ["192.0.2.1"]),
         (
             "nameserver 127.0.0.53\n",
@@ -202,7 +202,7 @@ def _resolvers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str, upstre
         ("nameserver\n", None, []),
     ],
 )
-def test_a_guest_is_given_only_name_servers_that_it_can_reach(
+def test_only_name_servers_that_the_vpc_can_reach_are_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str, upstream: str | None, servers: list[str]
 ) -> None:
     _resolvers(monkeypatch, tmp_path, own, upstream)
