@@ -285,8 +285,8 @@ def _namespace() -> Collection:
         balancers.add_task(at_the_desk(one, cloud=True))
     root.add_collection(balancers)
     resizer = Collection("resizer")
-    for one in resizer_tasks.TASKS:
-        resizer.add_task(at_the_desk(one, cloud=False))
+    for one in (*resizer_tasks.HERE, *resizer_tasks.IN_A_BUCKET):
+        resizer.add_task(at_the_desk(one, cloud=one in resizer_tasks.IN_A_BUCKET))
     root.add_collection(resizer)
     local = Collection("local")
     for one in local_tasks.TASKS:

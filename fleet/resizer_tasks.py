@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.tasks import task
@@ -14,12 +15,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fleet.resizer_views import Heated, Linked, Served, Told
-from resizer import client, development, stats, warm
+from aws.session import connect
+from fleet.resizer_views import Heated, Linked, Served, Stored, Told
+from resizer import address, client, development, purges, stats, warm
 from resizer import config as configuration
 from resizer.accesslog import entries
+from resizer.bucket import S3Store
 from resizer.errors import ToolError
 
+if TYPE_CHECKING:
+    from aws.session import Cloud
+
+_BUCKET = {
+    "bucket": "the nodes' bucket",
+    "prefix": "where in it the originals are, as the nodes have it",
+    "results-prefix": "where in it the results are, as the nodes have it",
+}
 _SIGNING_KEY = "file with the key to sign with (its first word), or one of words as the nodes have it"
 _stderr = Console(stderr=True)
 
@@ -106,6 +117,56 @@ def stats_(_: Context, log: str, also: Sequence[str] = (), top: int = 10, plot: 
 
 
 @task(
+    positional=["file"],
+    iterable=["also"],
+    help={
+        "file": "an image, or a pattern in quotes for many ('photos/*.jpg')",
+        "also": "another one; repeat it for more",
+        "under": "folder of the key, before the file's name",
+        **_BUCKET,
+    },
+)
+def put(
+    _: Context,
+    file: str,
+    bucket: str,
+    also: Sequence[str] = (),
+    under: str = "",
+    prefix: str = "",
+    results_prefix: str = "resized",
+) -> Stored:
+    """Put originals into the nodes' bucket, and purge what was made of those they replace."""
+    cloud, config = connect(), _config(bucket, prefix, results_prefix)
+    files = [Path(name) for name in _files([file, *also])]
+    keys = [address.check_key(f"{under.strip('/')}/{one.name}".lstrip("/"), config.rules) for one in files]
+    for one, key in zip(files, keys, strict=True):
+        _upload(cloud, one, bucket, config.original(key))
+        _purge(cloud, config, key)
+    return Stored("put", bucket, tuple(keys))
+
+
+@task(
+    positional=["key"],
+    iterable=["also"],
+    help={"key": "the original's key", "also": "another one; repeat it for more", **_BUCKET},
+)
+def purge(
+    _: Context,
+    key: str,
+    bucket: str,
+    also: Sequence[str] = (),
+    prefix: str = "",
+    results_prefix: str = "resized",
+) -> Stored:
+    """Remove all that was made of an original: from the bucket now, from every node's disk within seconds."""
+    cloud, config = connect(), _config(bucket, prefix, results_prefix)
+    keys = [address.check_key(one, config.rules) for one in (key, *also)]
+    for one in keys:
+        _purge(cloud, config, one)
+    return Stored("purged", bucket, tuple(keys))
+
+
+@task(
     name="warm",
     positional=["keys"],
     iterable=["preset", "options"],
@@ -153,6 +214,24 @@ def _progress(total: int) -> Iterator[Callable[[int], Any]]:
         yield partial(progress.advance, progress.add_task("", total=total))
 
 
+def _upload(cloud: Cloud, file: Path, bucket: str, key: str) -> None:
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    try:
+        with file.open("rb") as body:
+            cloud.s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
+    except OSError as error:
+        raise ToolError(f"{file}: {error.strerror}", "Name images that can be read.") from error
+
+
+def _purge(cloud: Cloud, config: configuration.Config, key: str) -> None:
+    purges.purge(S3Store(lambda: cloud.s3, str(config.bucket)), config, key)
+
+
+def _config(bucket: str, prefix: str, results_prefix: str) -> configuration.Config:
+    given = {"bucket": bucket, "prefix": prefix, "results_prefix": results_prefix}
+    return configuration.parse(given, "the command line")
+
+
 def _files(patterns: Sequence[str]) -> list[str]:
     found: list[str] = []
     for pattern in patterns:
@@ -181,4 +260,5 @@ def _say(text: str) -> None:
     _stderr.print(escape(text), highlight=False, soft_wrap=True)
 
 
-TASKS = (url, serve, stats_, warm_)
+HERE = (url, serve, stats_, warm_)
+IN_A_BUCKET = (put, purge)

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from resizer.plot import amount
+from resizer.plot import amount, duration
 
 if TYPE_CHECKING:
     from resizer.stats import Report
@@ -131,11 +131,11 @@ class Told:
         return table
 
     def _latency(self) -> Table:
-        table = Table("milliseconds", box=None)
+        table = Table("time to answer", box=None)
         for name in ("requests", "p50", "p90", "p99", "p99.9"):
             table.add_column(name, justify="right")
         for name, one in self.report.latency.items():
-            figures = [f"{figure:.3g}" for figure in (one.p50, one.p90, one.p99, one.p999)]
+            figures = [duration(figure) for figure in (one.p50, one.p90, one.p99, one.p999)]
             table.add_row(name, f"{one.requests:,}", *figures)
         return table
 

@@ -103,15 +103,26 @@ class Ages:
         """Return the sums."""
         return Usage(sum(self._files), sum(self._bytes))
 
-    def limit(self, bytes_over: int, files_over: int) -> float:
-        """Return the age above which files have to go for so much to be freed."""
-        freed_bytes = freed_files = 0
+    def sentence(self, bytes_over: int, files_over: int) -> Sentence:
+        """Return which ages have to go for so much to be freed."""
         for at in range(len(_AGES), 0, -1):
-            freed_bytes += self._bytes[at]
-            freed_files += self._files[at]
-            if freed_bytes >= bytes_over and freed_files >= files_over:
-                return _AGES[at - 1]
-        return 0.0
+            bytes_over -= self._bytes[at]
+            files_over -= self._files[at]
+            if bytes_over <= 0 and files_over <= 0:
+                above = _AGES[at] if at < len(_AGES) else float("inf")
+                return Sentence(
+                    above, _AGES[at - 1], bytes_over + self._bytes[at], files_over + self._files[at]
+                )
+        return Sentence(_AGES[0], 0.0, bytes_over, files_over)
+
+
+class Sentence(NamedTuple):
+    """All files above one age go, and of those above the other as many as free so many bytes and files."""
+
+    all_above: float
+    some_above: float
+    bytes: int
+    files: int
 
 
 class Cleaner:
@@ -134,7 +145,7 @@ class Cleaner:
         bytes_over, files_over = excess(self._root, self._budget, ages.usage)
         if not (bytes_over or files_over):
             return ages.usage, expired
-        gone = self._evict(ages.limit(bytes_over, files_over), bytes_over, files_over)
+        gone = self._evict(ages.sentence(bytes_over, files_over))
         left = Usage(ages.usage.files - gone.files, ages.usage.bytes - gone.bytes)
         return left, Usage(gone.files + expired.files, gone.bytes + expired.bytes)
 
@@ -156,14 +167,15 @@ class Cleaner:
                 ages.add(file, now)
         return ages, Usage(count, freed)
 
-    def _evict(self, age: float, bytes_over: int, files_over: int) -> Usage:
-        count = freed = 0
+    def _evict(self, sentence: Sentence) -> Usage:
+        count = freed = some_count = some_freed = 0
         for file in self._walk():
-            if freed >= bytes_over and count >= files_over:
-                break
-            if self._clock() - file.used >= age:
+            age = self._clock() - file.used
+            if age >= sentence.all_above:
                 count, freed = count + _remove(file.path), freed + file.bytes
-        return Usage(count, freed)
+            elif age >= sentence.some_above and (some_freed < sentence.bytes or some_count < sentence.files):
+                some_count, some_freed = some_count + _remove(file.path), some_freed + file.bytes
+        return Usage(count + some_count, freed + some_freed)
 
     def _walk(self) -> Iterator[File]:
         for shard in shards(self._root):

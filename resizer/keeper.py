@@ -80,6 +80,7 @@ class Keeper:
     def begin(self) -> None:
         """Read how far purges had been applied, or empty a cache that has missed some."""
         now = self._clock()
+        self._config.cache_dir.mkdir(parents=True, exist_ok=True)
         settings = self._settings()
         try:
             note = json.loads(self._note.read_text())

@@ -61,7 +61,7 @@ def _head(report: Report) -> Iterator[str]:
     yield _text(_EDGE, 56, "What the node served", 26, weight=600)
     yield _text(_EDGE, 80, f"{report.requests:,} requests, {_period(report)}", 14, _FAINT)
     figures = (
-        (_percent(report.ratio("apache")), "of the images are files, served without Python"),
+        (_percent(report.ratio("apache")), "of the images without Python"),
         (_percent(report.again), "had been asked for before"),
         (_percent(report.ratio("render")), "had to be rendered"),
         (
@@ -147,7 +147,7 @@ def _whisker(latency: Latency, y: float, colour: str) -> Iterator[str]:
     )
     for place, radius in zip(places, (6, 4.5, 3.5, 2.5), strict=True):
         yield f'<circle cx="{place:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}"/>'
-    yield _text(places[3] + 12, y + 4, f"{points[0]:.3g} / {points[2]:.3g} ms", 11, _FAINT)
+    yield _text(places[3] + 12, y + 4, f"{duration(points[0])} / {duration(points[2])}", 11, _FAINT)
 
 
 def _abscissa(milliseconds: float) -> float:
@@ -175,6 +175,11 @@ def amount(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
+
+
+def duration(milliseconds: float) -> str:
+    """Return a time for people: 0.492 ms, 655 ms, 1.2 s."""
+    return f"{milliseconds:.3g} ms" if milliseconds < 999.5 else f"{milliseconds / 1000:.3g} s"
 
 
 def _percent(share: float) -> str:

@@ -1,6 +1,6 @@
 """What an access log tells of a node: read once, in a space that does not grow with the log.
 
-A log of any length takes about 80 bytes for each different URL in it (a set of 64-bit hashes, to know which
+A log of any length takes about 100 bytes for each different URL in it (a set of 64-bit hashes, to know which
 were asked for before), a few for each minute, and a fixed space for all else.
 """
 

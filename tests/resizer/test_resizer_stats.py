@@ -204,5 +204,13 @@ def test_any_log_can_be_drawn(name: str, state: str, number: int) -> None:
 @pytest.mark.parametrize(
     ("size", "words"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2e9, "2 GB"), (3.21e15, "3.21e+03 TB")]
 )
-def test_amounts_are_for_people(size: float, words: str) -> None:
+def test_sizes_are_for_people(size: float, words: str) -> None:
     assert plot.amount(size) == words
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [(0.4921, "0.492 ms"), (655.36, "655 ms"), (999.6, "1 s"), (12_345.0, "12.3 s")],
+)
+def test_times_are_for_people(milliseconds: float, words: str) -> None:
+    assert plot.duration(milliseconds) == words
