@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cloud_fixture import KEY_NAME, Desk, environment
 
-from aws.instance import Instance
+from aws.instance import wait_running
 from aws.patience import Patience, wait_for
 from aws.session import connect
 from localcloud import control
@@ -35,10 +35,8 @@ class Scaled:
     """A group of one machine behind a classic load balancer that checks whether it takes SSH."""
 
     def __init__(self, desk: Desk) -> None:
-        from aws.session import Cloud
-
         self.desk = desk
-        cloud: Cloud = desk.cloud
+        cloud = desk.cloud
         session = cloud.ec2.meta
         self.scaling = _client("autoscaling", session.endpoint_url, session.region_name)
         self.elb = _client("elb", session.endpoint_url, session.region_name)
@@ -50,7 +48,7 @@ class Scaled:
 
     def wait(self, what: str, is_so: Callable[[dict[str, str]], object]) -> dict[str, str]:
         """The members once something is so of them."""
-        return wait_for(what, lambda: (found := self.members()) and is_so(found) and found or None, BUDGET)
+        return wait_for(what, lambda: ((found := self.members()) and is_so(found) and found) or None, BUDGET)
 
     def wait_healthy(self, number: int) -> None:
         """Until the load balancer sends connections to so many."""
@@ -63,7 +61,8 @@ class Scaled:
 
     def machine(self, instance_id: str) -> Any:
         """A root shell on a member."""
-        return self.desk.machine(Instance.of(self.desk.describe(instance_id)))
+        (running,) = wait_running(self.desk.cloud, (instance_id,))
+        return self.desk.machine(running)
 
     def hook(self, transition: str, **more: Any) -> None:
         self.scaling.put_lifecycle_hook(
@@ -125,7 +124,7 @@ def test_a_machine_is_held_served_replaced_refreshed_and_let_go(scaled: Scaled) 
     scaled.scaling.set_desired_capacity(AutoScalingGroupName=NAME, DesiredCapacity=1)
     (first,) = scaled.wait("a machine on hold", lambda found: [*found.values()] == ["Pending:Wait"])
     with scaled.machine(first) as machine:
-        assert machine.run(TARGET_STATE).out.strip() == "InService"
+        assert machine.run(TARGET_STATE).stdout.strip() == "InService"
         assert scaled.elb.describe_load_balancers()["LoadBalancerDescriptions"][0]["Instances"] == []
         scaled.complete("LAUNCHING", first)
         scaled.wait("the machine in service", lambda found: found == {first: "InService"})
@@ -155,7 +154,7 @@ def test_a_machine_is_held_served_replaced_refreshed_and_let_go(scaled: Scaled) 
     scaled.scaling.set_desired_capacity(AutoScalingGroupName=NAME, DesiredCapacity=0)
     scaled.wait("it to wait for its end", lambda found: found == {third: "Terminating:Wait"})
     with scaled.machine(third) as machine:
-        assert machine.run(TARGET_STATE).out.strip() == "Terminated"
+        assert machine.run(TARGET_STATE).stdout.strip() == "Terminated"
     scaled.complete("TERMINATING", third)
     scaled.desk.wait_for(third, "terminated", 120)
 
