@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from string import Template as _Template
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# A file of another room, read and not imported: what a node needs is known there.
+_NODE_POLICY = Path(__file__).parents[1] / "bootstrap" / "node-policy.json"
 _EC2_MAY_ASSUME = json.dumps(
     {
         "Version": "2012-10-17",
@@ -163,24 +168,27 @@ def _empty_profile(cloud: Cloud, name: str) -> None:
         cloud.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
 
 
-def node_policy(bucket: str = "") -> dict[str, Any]:
-    """What a node may do: tag itself, and use its bucket, telling a missing object from a forbidden one."""
-    # A node tells its own state in its own tags; the condition keeps it from its neighbours'.
-    statements: list[dict[str, Any]] = [
-        {
-            "Effect": "Allow",
-            "Action": ["ec2:CreateTags"],
-            "Resource": "arn:aws:ec2:*:*:instance/*",
-            "Condition": {"StringEquals": {"aws:ARN": "${ec2:SourceInstanceARN}"}},
-        }
-    ]
-    if bucket:
-        arn = f"arn:aws:s3:::{bucket}"
-        statements += [
-            {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"{arn}/*"},
-            {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": arn},
-        ]
-    return {"Version": "2012-10-17", "Statement": statements}
+def node_policy(
+    bucket: str = "",
+    *,
+    load_balancers: str = "*",
+    target_groups: str = "*",
+    scaling_groups: str = "*",
+    secrets: str = "",
+    parameters: str = "",
+    metrics_namespace: str = "",
+    log_group: str = "",
+) -> dict[str, Any]:
+    """What a node may do, as bootstrap/node-policy.json has it for these names; `*` stands for any.
+
+    What is about something without a name is left out.
+    """
+    names = {name: value for name, value in locals().items() if value}
+    document: dict[str, Any] = json.loads(_NODE_POLICY.read_text(encoding="utf-8"))
+    statements = [_Template(json.dumps(one)).safe_substitute(names) for one in document["Statement"]]
+    # IAM's own variables have a colon in their name, so what is left of this form is ours.
+    kept = [json.loads(one) for one in statements if not re.search(r"\$\{[a-z_]+\}", one)]
+    return {**document, "Statement": kept}
 
 
 def _from(caller: str, ports: Sequence[int]) -> list[Any]:

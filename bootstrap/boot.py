@@ -1,159 +1,109 @@
-"""Booting a node: a list of steps, run in order; the first that fails strands it."""
+"""Booting a node, taking it out of service, and running single scripts on it."""
 
 from __future__ import annotations
 
-import traceback
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Literal
 
-from bootstrap import settings as settings_file
-from bootstrap import state as state_file
-from bootstrap.errors import BootstrapError, SecretError, StateError, TemplateError
-from bootstrap.health import wait_until_healthy
-from bootstrap.inputs import load_given, undeclared
-from bootstrap.managed_file import ManagedFile
-from bootstrap.services import Run, Service
-from bootstrap.state import State, Word
-from bootstrap.template import fill
-from bootstrap.values import values
+from bootstrap.errors import BootstrapError
+from bootstrap.inputs import check
+from bootstrap.node import Node
+from bootstrap.preparation import check_inputs, prepare
+from bootstrap.scaling import Gate, membership, target_state, waiting_hooks
+from bootstrap.state import Result, State
+from bootstrap.visit import Visit, visit, why_failed
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from bootstrap.clock import Clock
-    from bootstrap.instance_tags import Publish
-    from bootstrap.settings import Render, Settings
-    from bootstrap.web import Ask
+Reason = Literal["manual", "reboot", "shutdown"]
 
 
-@dataclass(frozen=True)
-class Node:
-    """The doors to the machine that boots: its files, its systemd, its clock, its voice."""
-
-    settings: Path
-    inputs: Path
-    state: Path
-    environment: Mapping[str, str]
-    run: Run
-    ask: Ask
-    clock: Clock
-    say: Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Step:
-    """A part of the boot; `act` makes it so and returns what it changed, nothing when all was so already."""
-
-    name: str
-    act: Callable[[], Iterable[str]]
-
-
-@dataclass
-class Record:
-    """What a boot has done so far."""
-
-    changed: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
-def boot(node: Node, instance_id: str, publish: Publish) -> State:
+def boot(node: Node, more: Mapping[str, str] | None = None, *, dry_run: bool = False) -> State:
     """Bring the node into operation, or strand it with the reason. Raises OSError if no state can be kept."""
-    record = Record()
-    before = _state_before(node)
-    if before is None or before.state != "operational":
-        before = _report(node, publish, State("booting", _now(node), instance_id=instance_id))
-    word, reason = _attempt(node, record)
-    since = before.since if before.state == word else _now(node)
-    state = State(word, since, reason, instance_id, tuple(record.changed), record.seconds)
-    return _report(node, publish, state)
+    with visit(node, more, dry_run=dry_run) as now:
+        in_operation = now.before is not None and now.before.state == "operational"
+        if not in_operation:
+            now.report(now.new("booting"))
+        gate = None if in_operation or dry_run else _gate(now)
+        results: list[Result] = []
+        reason = _attempt_boot(now, results, gate.beat if gate else _nothing)
+        state = now.conclude(now.new("stranded" if reason else "operational", reason, results))
+        if gate:
+            gate.complete(well=not reason)
+        return state
 
 
-def steps(settings: Settings, node: Node) -> tuple[Step, ...]:
-    """Return what a boot consists of, in order."""
-    return (
-        Step("render", lambda: _render_all(settings, node)),
-        Step("services", lambda: _ensure_services(settings, node)),
-        Step("health", lambda: _wait_for_health(settings, node)),
-    )
+def decommission(node: Node, reason: Reason, *, dry_run: bool = False) -> State:
+    """Take the node out of service, as far as it goes: after a script that fails the next one still runs.
+
+    Raises OSError if no state can be kept.
+    """
+    with visit(node, dry_run=dry_run) as now:
+        now.report(now.new("decommissioning"))
+        gate = None if dry_run else _gate(now)
+        results: list[Result] = []
+        failed = _attempt_leaving(now, results, gate.beat if gate else _nothing, reason)
+        state = now.conclude(now.new("decommissioned", failed, results))
+        if gate:
+            gate.complete(well=True)
+        return state
 
 
-def run_steps(todo: Sequence[Step], node: Node, record: Record) -> None:
-    """Run the steps in order, one journal line each. Raises what the first failing one raises."""
-    for step in todo:
-        start = node.clock.monotonic()
-        changed: list[str] = []
-        try:
-            changed.extend(step.act())
-        finally:
-            record.changed.extend(changed)
-            record.seconds[step.name] = round(node.clock.monotonic() - start, 3)
-        node.say(f"{step.name}: {', '.join(changed) or 'nothing to do'} ({record.seconds[step.name]} s)")
+def run(node: Node, name: str, more: Mapping[str, str], *, dry_run: bool = False) -> State:
+    """Run one script of this node, leaving its state as it is; the result is in `scripts`.
+
+    Raises BootstrapError when it cannot be begun, OSError if no turn can be had.
+    """
+    with visit(node, more, dry_run=dry_run) as now:
+        ready = prepare(node, more)
+        script = ready.shelf.take(name)
+        check([script.header], ready.given)
+        before = now.before or now.new("booting")
+        result = now.runner(ready, [script], _nothing, DECOM_REASON="manual").run(script)
+        return State(before.state, before.since, result.error or before.reason, before.instance_id, (result,))
 
 
-def _attempt(node: Node, record: Record) -> tuple[Word, str]:
+def _attempt_boot(now: Visit, results: list[Result], meanwhile: Callable[[], None]) -> str:
+    """Run the boot list up to the first script that fails; return why, nothing when all went well."""
     try:
-        run_steps(steps(settings_file.load(node.settings), node), node, record)
-    except BootstrapError as why:
-        return "stranded", f"{why} ({why.hint})" if why.hint else str(why)
+        ready = prepare(now.node, now.more)
+        check_inputs(now.node, ready, ready.lists.boot)
+        scripts = ready.scripts("boot")
+        runner = now.runner(ready, scripts, meanwhile)
+        for script in scripts:
+            results.append(runner.run(script))
+            if results[-1].error:
+                return f"{results[-1].name}: {results[-1].error}"
     except Exception as why:  # noqa: BLE001 - whatever a bug of ours raises, a node must not stay `booting` for ever
-        node.say(traceback.format_exc())
-        return "stranded", f"unexpected {type(why).__name__}: {why}"
-    return "operational", ""
+        return why_failed(now.node, why)
+    return ""
 
 
-def _render_all(settings: Settings, node: Node) -> Iterable[str]:
-    given = load_given(node.inputs)
-    for name in undeclared([settings.script()], given):
-        node.say(f"inputs: {name} is not declared by this image, not used")
-    found = values(settings.script(), given, node.environment, no_secret)
-    files = [_rendered(each, found) for each in settings.render]
-    return [done for file in files if (done := file.ensure())]
-
-
-def no_secret(_kind: str, _name: str) -> str:
-    """Stand in for the way to secrets. Raises SecretError."""
-    raise SecretError("there is no way to secrets here", "give the value as text:")
-
-
-def _rendered(render: Render, values: Mapping[str, str | None]) -> ManagedFile:
+def _attempt_leaving(now: Visit, results: list[Result], meanwhile: Callable[[], None], reason: Reason) -> str:
     try:
-        content = fill(render.template.read_text(encoding="utf-8"), values)
-    except (OSError, ValueError) as why:
-        raise TemplateError(f"{render.template}: {why}", hint="is it shipped by the image's spec?") from why
-    except TemplateError as why:
-        raise TemplateError(f"{render.template}: {why}", hint=why.hint) from why
-    return ManagedFile(render.target, content, render.mode, render.owner, render.group)
+        ready = prepare(now.node, {})
+        scripts = ready.scripts("decommission")
+        runner = now.runner(ready, scripts, meanwhile, DECOM_REASON=reason)
+        results.extend(runner.run(one) for one in scripts)
+    except Exception as why:  # noqa: BLE001 - the machine is going down; what can still be done is
+        return why_failed(now.node, why)
+    return "; ".join(f"{one.name}: {one.error}" for one in results if one.error)
 
 
-def _ensure_services(settings: Settings, node: Node) -> Iterable[str]:
-    configured = max(
-        (datetime.fromtimestamp(each.target.stat().st_mtime, UTC) for each in settings.render), default=None
-    )
-    for unit in settings.services:
-        if done := Service(unit, node.run).ensure(configured):
-            yield done
-
-
-def _wait_for_health(settings: Settings, node: Node) -> Iterable[str]:
-    wait_until_healthy(settings.health_url, settings.health_budget_seconds, node.ask, node.clock)
-    return ()
-
-
-def _report(node: Node, publish: Publish, state: State) -> State:
-    node.say(f"state: {state.state}" + (f": {state.reason}" if state.reason else ""))
-    state_file.save(state, node.state)
-    publish(state)
-    return state
-
-
-def _state_before(node: Node) -> State | None:
-    try:
-        return state_file.load(node.state)
-    except StateError:
+def _gate(now: Visit) -> Gate | None:
+    """Return what holds this node at the door of its auto scaling group, None where nothing does."""
+    if not now.me.instance_id:
         return None
+    try:
+        if not target_state(now.node.metadata):
+            return None
+        place = membership(now.api(), now.me.instance_id)
+        hooks = waiting_hooks(now.api(), place) if place else ()
+    except BootstrapError as why:
+        now.node.say(f"auto scaling: {why} ({why.hint})")
+        return None
+    if not place or not hooks:
+        return None
+    return Gate(now.api(), now.node.clock, now.node.say, now.me.instance_id, place.group, hooks)
 
 
-def _now(node: Node) -> str:
-    return node.clock.now().isoformat(timespec="milliseconds")
+def _nothing() -> None:
+    """Have nothing to do meanwhile."""

@@ -10,7 +10,12 @@ BootstrapError          anything; carries the next step to take as `.hint`
 ├── ServiceError        systemd refused
 ├── NotHealthyError     the health URL did not answer 200 within its budget
 ├── StateError          there is no state to show, or it cannot be read
-└── MetadataError       the instance metadata service does not answer
+├── MetadataError       the instance metadata service does not answer
+├── ApiError            AWS refused a call; carries AWS's code as `.code`
+├── UnreachableError    AWS does not answer
+├── ScriptError         a boot script is not there, failed or took too long
+├── RegistrationError   a load balancer does not take this node, or does not let it go
+└── VolumeError         a disk for the cache cannot be used
 """
 
 from __future__ import annotations
@@ -62,3 +67,27 @@ class StateError(BootstrapError):
 
 class MetadataError(BootstrapError):
     """The instance metadata service does not answer."""
+
+
+class ApiError(BootstrapError):
+    """AWS refused a call; carries AWS's code as `.code`."""
+
+    def __init__(self, what: str, hint: str = "", code: str = "") -> None:
+        super().__init__(what, hint)
+        self.code = code
+
+
+class UnreachableError(BootstrapError):
+    """AWS does not answer."""
+
+
+class ScriptError(BootstrapError):
+    """A boot script is not there, failed or took too long."""
+
+
+class RegistrationError(BootstrapError):
+    """A load balancer does not take this node, or does not let it go."""
+
+
+class VolumeError(BootstrapError):
+    """A disk for the cache cannot be used."""

@@ -17,7 +17,7 @@ LONGEST_ANSWER_SECONDS = 5.0
 def wait_until_healthy(url: str, budget_seconds: float, ask: Ask, clock: Clock) -> None:
     """Return once `url` answers 200. Raises NotHealthyError with the last answer when the budget is spent."""
     end = clock.monotonic() + budget_seconds
-    while (last := _fault(url, ask)) is not None:
+    while (last := fault(url, ask)) is not None:
         if clock.monotonic() + PAUSE_SECONDS >= end:
             raise NotHealthyError(
                 f"{url} did not answer 200 within {budget_seconds:g} s; last: {last}",
@@ -26,7 +26,8 @@ def wait_until_healthy(url: str, budget_seconds: float, ask: Ask, clock: Clock) 
         clock.sleep(PAUSE_SECONDS)
 
 
-def _fault(url: str, ask: Ask) -> str | None:
+def fault(url: str, ask: Ask) -> str | None:
+    """Return why `url` does not answer 200, None when it does."""
     try:
         status = ask("GET", url, LONGEST_ANSWER_SECONDS).status
     except OSError as why:

@@ -56,6 +56,13 @@ class ManagedFile:
                 f"{self.path}: cannot be written: {why}",
                 hint="check that its directory, owner and group exist, and run as root",
             ) from why
+        return self._done(wrong)
+
+    def foretold(self) -> str:
+        """Say what `ensure` would do, empty when nothing; touches nothing."""
+        return self._done(self.differences())
+
+    def _done(self, wrong: list[str]) -> str:
         if not wrong:
             return ""
         return f"wrote {self.path}" if wrong == ["absent"] else f"rewrote {self.path} ({', '.join(wrong)})"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
+from bootstrap.clock import Clock
 from bootstrap.errors import MetadataError
-
-if TYPE_CHECKING:
-    from bootstrap.web import Ask
+from bootstrap.signature import Credentials
+from bootstrap.web import Answer, Ask
 
 SERVICE = "http://169.254.169.254/latest"
-# The service answers in milliseconds or not at all; a machine that has none must not wait for it.
+# The service answers in milliseconds or not at all.
 TIMEOUT_SECONDS = 1.0
-ATTEMPTS = 2
+_PAUSE_SECONDS = 1.0
+_TOKEN_SECONDS = 21600
 
 
 @dataclass(frozen=True)
@@ -24,31 +27,73 @@ class Identity:
     region: str
 
 
-def identity(ask: Ask) -> Identity:
-    """Ask who this machine is. Raises MetadataError when the service does not answer."""
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            return _identity(ask)
-        except OSError as why:
-            if not left:
-                raise MetadataError(
-                    f"the instance metadata service does not answer: {why}",
-                    hint=f"is this an EC2 instance with metadata enabled? try a PUT to {SERVICE}/api/token",
-                ) from why
-    raise AssertionError
+@dataclass
+class Metadata:
+    """The metadata service; one that does not answer is asked again for `budget_seconds`."""
 
+    ask: Ask
+    clock: Clock
+    budget_seconds: float = 2.0
+    _token: str = field(default="", repr=False)
 
-def _identity(ask: Ask) -> Identity:
-    token = _body(ask, "PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"})
-    bearer = {"X-aws-ec2-metadata-token": token}
-    return Identity(
-        instance_id=_body(ask, "GET", "meta-data/instance-id", bearer),
-        region=_body(ask, "GET", "meta-data/placement/region", bearer),
-    )
+    def identity(self) -> Identity:
+        """Return who this machine is. Raises MetadataError when the service does not answer."""
+        return Identity(self._must("meta-data/instance-id"), self._must("meta-data/placement/region"))
 
+    def get(self, path: str) -> str | None:
+        """Return what is at a path, None when nothing is. Raises MetadataError."""
+        answer = self._answer(path)
+        return None if answer.status == 404 else answer.body.strip()
 
-def _body(ask: Ask, method: str, path: str, headers: dict[str, str]) -> str:
-    answer = ask(method, f"{SERVICE}/{path}", TIMEOUT_SECONDS, headers)
-    if answer.status != 200:
-        raise OSError(f"{path} answered {answer.status}")
-    return answer.body.strip()
+    def credentials(self) -> Credentials:
+        """Return the keys of the instance's role. Raises MetadataError when it has none."""
+        role = self.get("meta-data/iam/security-credentials/")
+        if not role:
+            raise MetadataError(
+                "this instance has no role, so it may ask AWS for nothing",
+                hint="launch it with an instance profile; bootstrap/node-policy.json is what its role needs",
+            )
+        held = json.loads(self._must(f"meta-data/iam/security-credentials/{role.split()[0]}"))
+        expires = datetime.fromisoformat(held["Expiration"]).timestamp() if "Expiration" in held else None
+        return Credentials(held["AccessKeyId"], held["SecretAccessKey"], held.get("Token") or "", expires)
+
+    def time(self) -> datetime | None:
+        """Return the time of day by the service's clock, None when it does not tell. Raises MetadataError."""
+        date = self._answer("meta-data/instance-id").headers.get("date")
+        return parsedate_to_datetime(date) if date else None
+
+    def _must(self, path: str) -> str:
+        found = self.get(path)
+        if found is None:
+            raise MetadataError(f"the instance metadata service has no {path}")
+        return found
+
+    def _answer(self, path: str) -> Answer:
+        end = self.clock.monotonic() + self.budget_seconds
+        while True:
+            try:
+                return self._once(path)
+            except OSError as why:
+                if self.clock.monotonic() + _PAUSE_SECONDS > end:
+                    raise MetadataError(
+                        f"the instance metadata service does not answer: {why}",
+                        hint=f"is this EC2, with metadata enabled? try a PUT to {SERVICE}/api/token",
+                    ) from why
+            self.clock.sleep(_PAUSE_SECONDS)
+
+    def _once(self, path: str) -> Answer:
+        self._token = self._token or self._new_token()
+        bearer = {"X-aws-ec2-metadata-token": self._token}
+        answer = self.ask("GET", f"{SERVICE}/{path}", TIMEOUT_SECONDS, bearer)
+        if answer.status not in (200, 404):
+            # A token does not outlive its machine's next stop, nor some restarts of the service.
+            self._token = ""
+            raise OSError(f"{path} answered {answer.status}")
+        return answer
+
+    def _new_token(self) -> str:
+        lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": str(_TOKEN_SECONDS)}
+        answer = self.ask("PUT", f"{SERVICE}/api/token", TIMEOUT_SECONDS, lifetime)
+        if answer.status != 200:
+            raise OSError(f"api/token answered {answer.status}")
+        return answer.body.strip()

@@ -36,19 +36,22 @@ class Service:
     unit: str
     run: Run
 
-    def ensure(self, configured: datetime | None) -> str:
-        """Start it when it is not active, reload it when it last changed before `configured`.
+    def due(self, configured: datetime | None) -> tuple[str, list[str]]:
+        """Return what is to be done, in words and as a command; empty words when nothing.
 
-        Says what was done; empty when nothing was. Raises ServiceError when systemd refuses.
+        It is started when it is not active, reloaded when it last changed before `configured`.
+        Raises ServiceError when there is no such unit.
         """
         state, changed = self._state()
         if state not in ("active", "reloading"):
-            self.run(["systemctl", "start", self.unit])
-            return f"started {self.unit}"
+            return f"started {self.unit}", ["systemctl", "start", self.unit]
         if configured and changed < configured:
-            self.run(["systemctl", "reload-or-restart", self.unit])
-            return f"reloaded {self.unit}"
-        return ""
+            return f"reloaded {self.unit}", ["systemctl", "reload-or-restart", self.unit]
+        return "", []
+
+    def active(self) -> bool:
+        """Whether it runs. Raises ServiceError when there is no such unit."""
+        return self._state()[0] in ("active", "reloading", "activating")
 
     def _state(self) -> tuple[str, datetime]:
         # A reload passes through `reloading`: the last change of state is the last reading of files.

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _INPUT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-# The unit's TimeoutStartSec is 10 minutes: a longer budget would end as a killed process, not as `stranded`.
 LONGEST_BUDGET_SECONDS = 540
+# Waiting for a load balancer may take as long as its health check allows: 10 times 5 minutes at worst.
+LONGEST_SCRIPT_SECONDS = 7200
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Settings:
     inputs: tuple[InputSpec, ...] = ()
     render: tuple[Render, ...] = ()
     run_lists: RunLists = RunLists()
+    script_budget_seconds: int = 900
 
     def script(self) -> Script:
         """Return the inputs that the image itself declares, as a script would."""
@@ -73,17 +75,26 @@ def load(path: Path) -> Settings:
 
 def parse(document: Mapping[str, Any]) -> Settings:
     """Turn a parsed document into settings. Raises SettingsError at the first key that is not right."""
-    known = ("services", "health_url", "health_budget_seconds", "inputs", "render", "run_lists")
+    known = (
+        "services",
+        "health_url",
+        "health_budget_seconds",
+        "inputs",
+        "render",
+        "run_lists",
+        "script_budget_seconds",
+    )
     _only("the top level", document, known)
     inputs = _take(document, "inputs", dict, {})
     renders = _take(document, "render", list, [])
     return Settings(
         services=_services(document),
         health_url=_health_url(document),
-        health_budget_seconds=_budget(document),
+        health_budget_seconds=_seconds(document, "health_budget_seconds", 30, LONGEST_BUDGET_SECONDS),
         inputs=tuple(_input(name, table) for name, table in inputs.items()),
         render=tuple(_render(f"render[{index}]", table) for index, table in enumerate(renders)),
         run_lists=run_lists(_take(document, "run_lists", dict, {})),
+        script_budget_seconds=_seconds(document, "script_budget_seconds", 900, LONGEST_SCRIPT_SECONDS),
     )
 
 
@@ -118,10 +129,10 @@ def _health_url(document: Mapping[str, Any]) -> str:
     return url
 
 
-def _budget(document: Mapping[str, Any]) -> int:
-    budget: int = _take(document, "health_budget_seconds", int, 30)
-    if not 1 <= budget <= LONGEST_BUDGET_SECONDS:
-        raise SettingsError(f"health_budget_seconds: {budget} is not between 1 and {LONGEST_BUDGET_SECONDS}")
+def _seconds(document: Mapping[str, Any], key: str, default: int, longest: int) -> int:
+    budget: int = _take(document, key, int, default)
+    if not 1 <= budget <= longest:
+        raise SettingsError(f"{key}: {budget} is not between 1 and {longest}")
     return budget
 
 

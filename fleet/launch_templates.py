@@ -60,6 +60,12 @@ def put(
     cloud.ec2.create_tags(Resources=[there.id], Tags=tag_list({DIGEST: kind.digest}))
 
 
+def use(cloud: Cloud, there: ActualTemplate, version: int, digest: str) -> None:
+    """Make an earlier version the default again."""
+    cloud.ec2.modify_launch_template(LaunchTemplateId=there.id, DefaultVersion=str(version))
+    cloud.ec2.create_tags(Resources=[there.id], Tags=tag_list({DIGEST: digest}))
+
+
 def remember_scale(cloud: Cloud, there: ActualTemplate, base: int, count: int) -> None:
     """Keep how many nodes were asked for, beside the number in the file that this overrules."""
     if base == count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -56,6 +57,7 @@ def serve(site: Site) -> None:
         works = own_accord.install(site, instances)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
+        instances.follow(lambda: lb_install.forget_ended(site, instances))
         endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
         for server in _servers(site, network, endpoint, instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -84,10 +86,10 @@ def _traffic(
     with ExitStack() as stack:
         instances.follow(balancers.wake)
         balancers.start()
-        stack.callback(lb_install.publishing(site, balancers, log, passing))
         names = lb_install.names(site, network, instances, balancers, notice)
         stack.callback(names.stop)
         instances.follow(names.refresh)
+        stack.callback(lb_install.now_and_then(site, balancers, names, log, passing))
         stack.callback(balancers.stop)
         yield
 
@@ -98,6 +100,8 @@ def clean_up(site: Site) -> None:
         return
     ControlGroup.of(site).kill()
     Network(site).down()
+    for folder in ("load-balancers", "dns"):
+        shutil.rmtree(site.home / folder, ignore_errors=True)
 
 
 @contextmanager

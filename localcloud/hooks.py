@@ -50,6 +50,9 @@ HOOKED: dict[str, tuple[str, ...]] = {
     ),
     "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version": ("self",),
     "moto.ec2.models.launch_templates:LaunchTemplate.create_version": ("self", "data", "description"),
+    "moto.ec2.models.launch_templates:LaunchTemplateBackend.describe_launch_templates": (
+        "self", "template_names", "template_ids", "filters",
+    ),
     "moto.autoscaling.responses:AutoScalingResponse.put_scaling_policy": ("self",),
     "moto.autoscaling.responses:AutoScalingResponse.delete_policy": ("self",),
     "moto.autoscaling.responses:AutoScalingResponse.execute_policy": ("self",),

@@ -31,7 +31,7 @@ from localcloud.network import Network
 from localcloud.roster import Roster
 from localcloud.site import ACCOUNT, Site
 
-_PUBLISH_SECONDS = 5.0
+_EVERY_SECONDS = 5.0
 
 
 def install(
@@ -57,6 +57,20 @@ def install(
     return balancers
 
 
+def forget_ended(site: Site, instances: Roster) -> None:
+    """Take terminated instances off the load balancers, as AWS does."""
+    from moto.elb.models import elb_backends
+    from moto.elbv2.models import elbv2_backends
+
+    alive = {record.id for record in instances.records() if record.state != "terminated"}
+    for record in list(elb_backends[ACCOUNT][site.region].load_balancers.values()):
+        record.instance_sparse_ids = [one for one in record.instance_sparse_ids if one in alive]
+        record.instance_autoscaling_ids = [one for one in record.instance_autoscaling_ids if one in alive]
+    for group in list(elbv2_backends[ACCOUNT][site.region].target_groups.values()):
+        if group.target_type == "instance":
+            group.deregister_terminated_instances([one for one in list(group.targets) if one not in alive])
+
+
 def names(
     site: Site, network: Network, instances: Roster, balancers: Balancers, notice: Callable[[str], None]
 ) -> NameServer:
@@ -72,18 +86,23 @@ def names(
     return NameServer(site, network, host_nameservers(), zones, notice)
 
 
-def publishing(
-    site: Site, balancers: Balancers, log: Log, passing: Callable[[], AbstractContextManager[None]]
+def now_and_then(
+    site: Site,
+    balancers: Balancers,
+    names: NameServer,
+    log: Log,
+    passing: Callable[[], AbstractContextManager[None]],
 ) -> Callable[[], None]:
-    """Publish the load balancers' metrics every few seconds, until what this returns is called."""
+    """Every few seconds publish metrics and see that names are served, until what this returns is called."""
     ended = threading.Event()
 
     def follow() -> None:
-        while not ended.wait(_PUBLISH_SECONDS):
+        while not ended.wait(_EVERY_SECONDS):
             with passing():
                 _publish(site, balancers, log)
+            names.refresh()
 
-    threading.Thread(target=follow, name="metrics", daemon=True).start()
+    threading.Thread(target=follow, name="now-and-then", daemon=True).start()
     return ended.set
 
 

@@ -1,4 +1,4 @@
-"""Launch templates as EC2 reads them: versions made of others."""
+"""Launch templates as EC2 reads them: versions made of others, and tags as they are now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _request = threading.local()  # what moto's own layers drop between the request 
 
 
 def install() -> None:
-    """Let CreateLaunchTemplateVersion heed SourceVersion."""
+    """Let CreateLaunchTemplateVersion heed SourceVersion, and DescribeLaunchTemplates tags put later."""
 
     def wrap_response(original: Callable[..., Any]) -> Callable[..., Any]:
         def create_launch_template_version(self: Any) -> Any:
@@ -37,6 +37,17 @@ def install() -> None:
         "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version", wrap_response
     )
     replace("moto.ec2.models.launch_templates:LaunchTemplate.create_version", wrap_template)
+    replace("moto.ec2.models.launch_templates:LaunchTemplateBackend.describe_launch_templates", _with_tags)
+
+
+def _with_tags(original: Callable[..., Any]) -> Callable[..., Any]:
+    def describe_launch_templates(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # moto keeps the tags of a template's birth beside those it has now.
+        for template in self.launch_templates.values():
+            template.tags = template.get_tags()
+        return original(self, *args, **kwargs)
+
+    return describe_launch_templates
 
 
 def merged(source: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:

@@ -136,8 +136,21 @@ def test_a_role_that_is_gone_already_is_no_failure(
 
 
 def test_a_node_may_tag_only_itself_and_use_only_its_bucket() -> None:
-    tagging, objects, listing = temporary.node_policy("mine")["Statement"]
-    assert tagging["Condition"] == {"StringEquals": {"aws:ARN": "${ec2:SourceInstanceARN}"}}
-    assert objects["Resource"] == "arn:aws:s3:::mine/*"
-    assert listing["Resource"] == "arn:aws:s3:::mine"
-    assert len(temporary.node_policy()["Statement"]) == 1
+    statements = {one["Sid"]: one for one in temporary.node_policy("mine")["Statement"]}
+    condition = statements["ShowItsOwnState"]["Condition"]
+    assert condition["StringEquals"] == {"aws:ARN": "${ec2:SourceInstanceARN}"}
+    assert statements["UseObjects"]["Resource"] == "arn:aws:s3:::mine/*"
+    assert statements["TellAMissingObjectFromAForbiddenOne"]["Resource"] == "arn:aws:s3:::mine"
+
+
+def test_a_node_may_do_nothing_with_what_has_no_name() -> None:
+    allowed = {action for one in temporary.node_policy()["Statement"] for action in one["Action"]}
+    assert {action.partition(":")[0] for action in allowed} == {"ec2", "elasticloadbalancing", "autoscaling"}
+
+
+def test_a_node_may_join_only_the_load_balancers_that_are_named() -> None:
+    policy = temporary.node_policy(load_balancers="web", target_groups="api", secrets="web/*")
+    statements = {one["Sid"]: one["Resource"] for one in policy["Statement"]}
+    assert statements["JoinClassicLoadBalancers"].endswith(":loadbalancer/web")
+    assert statements["JoinTargetGroups"].endswith(":targetgroup/api/*")
+    assert statements["ReadSecrets"].endswith(":secret:web/*")

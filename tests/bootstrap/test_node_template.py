@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from bake.render import render
-from bootstrap.boot import no_secret
 from bootstrap.errors import TemplateError
 from bootstrap.settings import load
 from bootstrap.template import fill
@@ -64,7 +63,7 @@ def test_every_character_survives_toml() -> None:
 
 def test_the_resizers_template_renders_with_its_own_settings() -> None:
     declared = load(FILES / "resizer-bootstrap.toml").inputs
-    values = {each.name: value_of(each.default or "ignore", {}, no_secret) for each in declared}
+    values = {each.name: value_of(each.default or "ignore", {}, pytest.fail) for each in declared}
     baked = {"cache_dir": "/var/cache/resizer", "max_age_seconds": 86400}
     template = render(FILES / "resizer-node.toml.j2", baked)
     filled = fill(template, {**values, "BUCKET": "photos"})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from invoke.collection import Collection
 from invoke.config import Config
 from invoke.context import Context
 from invoke.program import Program
@@ -124,6 +126,16 @@ def test_a_cloud_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]
 
 
 # --- the commands themselves ---
+
+
+def test_a_flag_that_may_be_repeated_is_heard_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(_: Context, host: Sequence[str] = ()) -> Done:
+        assert host == ["a", "b"]
+        return Done()
+
+    program = Program(namespace=Collection(tasks.at_the_desk(task(body, iterable=["host"]), cloud=False)))
+    program.run(["invoke", "body", "--host", "a", "--host", "b"], exit=False)
+    assert capsys.readouterr().out == "it is done\n"
 
 
 @pytest.fixture

@@ -61,6 +61,9 @@ for name, tree, python in (
 
 for src, dest, mode in (
     (f"{bootstrap}/node-bootstrap.service", "/etc/systemd/system/node-bootstrap.service", "644"),
+    (f"{bootstrap}/node-decommission.service", "/etc/systemd/system/node-decommission.service", "644"),
+    (f"{bootstrap}/node-metrics.service", "/etc/systemd/system/node-metrics.service", "644"),
+    (f"{bootstrap}/node-metrics.timer", "/etc/systemd/system/node-metrics.timer", "644"),
     (f"{templates}/apache.conf", "/etc/apache2/conf-enabled/zz-amibake.conf", "644"),
     (f"{templates}/sshd.conf", "/etc/ssh/sshd_config.d/10-amibake.conf", "600"),
     (f"{templates}/resizer-aws-config", "/etc/amibake/templates/aws-config", "644"),
@@ -80,6 +83,7 @@ files.put(src=io.StringIO(settings), dest="/etc/sysctl.d/60-amibake.conf", mode=
 
 for path, to in (
     ("/usr/local/bin/node-bootstrap", "/opt/amibake/bootstrap/node-bootstrap"),
+    ("/opt/amibake/scripts", "/opt/amibake/bootstrap/scripts"),
     ("/etc/apache2/mods-enabled/headers.load", "../mods-available/headers.load"),
     ("/etc/apache2/mods-enabled/rewrite.load", "../mods-available/rewrite.load"),
     ("/etc/apache2/sites-enabled/resizer.conf", "../sites-available/resizer.conf"),
@@ -91,6 +95,7 @@ files.file(path="/var/www/html/index.html", present=False)
 
 for unit, enabled in (
     ("node-bootstrap.service", True),
+    ("node-decommission.service", True),
     ("apache2.service", True),
     ("apt-daily.timer", False),
     ("apt-daily-upgrade.timer", False),
