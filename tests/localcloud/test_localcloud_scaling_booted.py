@@ -97,8 +97,11 @@ def scaled(desk: Desk) -> Iterator[Scaled]:
     ec2 = desk.cloud.ec2
     template = {"ImageId": desk.debian, "InstanceType": "t3.small", "KeyName": KEY_NAME}
     ec2.create_launch_template(LaunchTemplateName=NAME, LaunchTemplateData=template)
+    # Members of the default group let each other in: so must the load balancer be one.
+    (default,) = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"]
     scaled.elb.create_load_balancer(
         LoadBalancerName=NAME,
+        SecurityGroups=[default["GroupId"]],
         AvailabilityZones=["us-east-1a", "us-east-1b"],
         Listeners=[{"Protocol": "TCP", "LoadBalancerPort": 22, "InstancePort": 22}],
     )
