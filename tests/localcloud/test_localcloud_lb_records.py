@@ -247,6 +247,15 @@ def test_an_application_load_balancer_crosses_zones_and_a_network_one_does_not(c
     assert found.listeners[0].mode == "tcp"
 
 
+def test_a_network_load_balancers_arn_says_so_and_keeps_its_tags(cloud: Cloud) -> None:
+    tags = [{"Key": "a", "Value": "b"}]
+    subnets = [one.id for one in cloud.subnets]
+    record = cloud.elbv2.create_load_balancer("n", [], subnets, loadbalancer_type="network", tags=tags)
+    assert ":loadbalancer/net/n/" in record.arn
+    assert cloud.elbv2.describe_load_balancers([record.arn], []) == [record]
+    assert cloud.elbv2.describe_tags([record.arn]) == {record.arn: {"a": "b"}}
+
+
 def test_an_application_load_balancer_without_groups_has_the_default_one(cloud: Cloud) -> None:
     record, _, _ = application(cloud)
     assert record.security_groups == [cloud.ec2.get_default_security_group(cloud.vpc_id).id]
