@@ -51,6 +51,18 @@ def test_a_node_stands_as_ec2_its_own_word_and_its_load_balancers_say(case: str)
     assert (one.verdict, one.why) == (verdict, why)
 
 
+@pytest.mark.parametrize(
+    ("health", "word"),
+    [
+        ({"a": HEALTHY, "b": HEALTHY}, "healthy"),
+        ({"a": HEALTHY, "b": SICK}, "unhealthy"),
+        ({"a": HEALTHY}, "unregistered"),
+    ],
+)
+def test_a_nodes_health_in_one_word_is_the_worst_of_all(health: dict[str, Health], word: str) -> None:
+    assert Standing(node(1), health, ("a", "b")).word == word
+
+
 def test_a_node_is_only_asked_about_the_load_balancers_of_its_template() -> None:
     shall = wanted(template={"web": {}, "batch": {"load_balancers": ["front"]}})
     health = {"shop-front": {node(1).id: HEALTHY}, "theirs": {node(1).id: SICK}}
@@ -94,7 +106,7 @@ def test_a_status_is_one_document() -> None:
     up = Standing(node(1), {"shop-front": HEALTHY}, BEHIND)
     seen = Status("shop", (up,), measured=Measured(load1={node(1).id: 0.5}), now=node(3).launched)
     (told,) = json.loads(json.dumps(seen.document()))["nodes"]
-    assert (told["load1"], told["age_seconds"], told["health"]) == (0.5, 120, {"shop-front": "healthy"})
+    assert (told["load1"], told["age_seconds"], told["health"]) == (0.5, 120, "healthy")
 
 
 # --- which nodes ---
