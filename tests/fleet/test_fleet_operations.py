@@ -272,7 +272,7 @@ def test_the_status_tells_of_every_node_the_load_balancer_and_the_name(mock_clou
     seen = status(mock_cloud, one.resolved().need)
     told = seen.document()
     assert not seen.degraded
-    assert [one["health"] for one in told["nodes"]] == [{"shop-front": "healthy"}] * 2
+    assert [one["health"] for one in told["nodes"]] == ["healthy"] * 2
     assert {one["wanted"] for one in told["nodes"]} == {True}
     assert told["dns"]["target"] == told["load_balancers"][0]["dns_name"]
     assert told["dns"]["ttl"] == 30
