@@ -29,7 +29,15 @@ from aws.errors import AwsError
 from bake import image_tasks
 from bake import tasks as bake_tasks
 from bake.errors import BakeError
-from fleet import bootstrap_tasks, deployment_tasks, dns_tasks, lb_tasks, node_tasks
+from fleet import (
+    bootstrap_tasks,
+    deployment_tasks,
+    dns_tasks,
+    lb_tasks,
+    node_tasks,
+    resizer_tasks,
+    roll_tasks,
+)
 from fleet import tasks as fleet_tasks
 from fleet.demo import Demo
 from fleet.errors import FleetError
@@ -37,13 +45,14 @@ from localcloud import control, needs
 from localcloud import tasks as local_tasks
 from localcloud.errors import LocalCloudError
 from localcloud.site import site_from_environment
+from resizer.errors import ResizerError
 
 # The benchmarks live with the tests, which are no package; like them, they need a clone.
 sys.path.append(str(Path(__file__).parent / "tests"))
 from bench.errors import BenchError
 from bench.tasks import TASKS as BENCH_TASKS
 
-ROOT_ERRORS = (AwsError, BakeError, BenchError, FleetError, LocalCloudError)
+ROOT_ERRORS = (AwsError, BakeError, BenchError, FleetError, LocalCloudError, ResizerError)
 CLOUDS = ("local", "aws")
 
 _stderr = Console(stderr=True)
@@ -259,7 +268,7 @@ def _namespace() -> Collection:
     root.add_collection(images)
     root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
     fleet = Collection("fleet")
-    for one in (*deployment_tasks.TASKS, *node_tasks.TASKS):
+    for one in (*deployment_tasks.TASKS, *node_tasks.TASKS, *roll_tasks.TASKS):
         fleet.add_task(at_the_desk(one, cloud=True))
     root.add_collection(fleet)
     dns = Collection("dns")
@@ -275,6 +284,10 @@ def _namespace() -> Collection:
     for one in lb_tasks.TASKS:
         balancers.add_task(at_the_desk(one, cloud=True))
     root.add_collection(balancers)
+    resizer = Collection("resizer")
+    for one in (*resizer_tasks.HERE, *resizer_tasks.IN_A_BUCKET):
+        resizer.add_task(at_the_desk(one, cloud=one in resizer_tasks.IN_A_BUCKET))
+    root.add_collection(resizer)
     local = Collection("local")
     for one in local_tasks.TASKS:
         local.add_task(at_the_desk(one, cloud=False))

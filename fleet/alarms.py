@@ -35,6 +35,14 @@ def described(cloud: Cloud, names: Names) -> dict[str, str]:
     return {one["AlarmName"]: one.get("AlarmDescription", "").rpartition(" ")[2] for one in found}
 
 
+def ringing(cloud: Cloud, names: Names) -> list[str]:
+    """The names of the deployment's alarms that are in ALARM."""
+    pages = cloud.cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=f"{names.of()}-alarm-", StateValue="ALARM"
+    )
+    return [one["AlarmName"] for page in pages for one in page["MetricAlarms"]]
+
+
 def name_of(alarm: Alarm, names: Names) -> str:
     """What an alarm is called."""
     return names.of("alarm", alarm.name)

@@ -16,6 +16,7 @@ from fleet.command import Desk, at_work
 from fleet.deployment import DEFAULT_FILE, load
 from fleet.errors import DnsError, NotThere
 from fleet.ground import find_ground
+from fleet.jvm import caching
 from fleet.naming import Names
 
 if TYPE_CHECKING:
@@ -56,6 +57,27 @@ class Pointed:
         return f"[bold]{self.name}[/] -> {self.record.target} ({self.record.kind}{ttl}): {said}"
 
 
+@dataclass(frozen=True)
+class Kept:
+    """For how long a JRE keeps an address, and whether that is well."""
+
+    well: bool
+    sentence: str
+
+    @property
+    def degraded(self) -> bool:
+        """Whether clients may go on to addresses that the load balancer has left."""
+        return not self.well
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"follows_the_record": self.well, "why": self.sentence}
+
+    def __rich__(self) -> str:
+        """As people read it."""
+        return f"{'[green]well[/]' if self.well else '[red]trap[/]'}: {self.sentence}"
+
+
 @task(help={"file": _FILE, "dry-run": "say what would be changed, and change nothing"})
 def point(_: Context, file: str = DEFAULT_FILE, dry_run: bool = False) -> Pointed:
     """Have the name of a deployment lead to its load balancer, and wait until Route 53 has it everywhere."""
@@ -83,10 +105,15 @@ def point(_: Context, file: str = DEFAULT_FILE, dry_run: bool = False) -> Pointe
         "file": _FILE,
         "resolver": "ask this one; repeat it for more (default: the VPC's, else the zone's own and ours)",
         "wait": "how many seconds to go on asking until all see it (default 120)",
+        "jvm": "ask a JRE instead: its home, or its java.security; explains for how long it keeps an address",
     },
 )
-def check(_: Context, file: str = DEFAULT_FILE, resolver: Sequence[str] = (), wait: int = 120) -> Agreement:
+def check(
+    _: Context, file: str = DEFAULT_FILE, resolver: Sequence[str] = (), wait: int = 120, jvm: str = ""
+) -> Agreement | Kept:
     """Ask resolvers until all see where the name leads, and show for how long each may keep it."""
+    if jvm:
+        return Kept(*caching(Path(jvm)).verdict(_dns_of(load(Path(file))).ttl_seconds))
     deployment, cloud = load(Path(file)), connect()
     dns = _dns_of(deployment)
     zone = names_in_route53.need_zone(names_in_route53.described(cloud, deployment.name, dns), dns)

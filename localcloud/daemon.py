@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -56,14 +57,15 @@ def serve(site: Site) -> None:
         works = own_accord.install(site, instances)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
-        endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
-        for server in _servers(site, network, endpoint, instances):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            stack.callback(server.shutdown)
+        instances.follow(lambda: lb_install.forget_ended(site, instances))
         if balancers:
             stack.enter_context(
                 _traffic(site, network, instances, balancers, log, state.gate.passing, notice)
             )
+        endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
+        for server in _servers(site, network, endpoint, instances):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
         stack.enter_context(own_accord.running(works, instances, state.gate.passing, notice))
@@ -82,12 +84,12 @@ def _traffic(
 ) -> Iterator[None]:
     """Load balancers that carry traffic, and the name server that knows them, for a block."""
     with ExitStack() as stack:
-        instances.follow(balancers.wake)
-        balancers.start()
-        stack.callback(lb_install.publishing(site, balancers, log, passing))
         names = lb_install.names(site, network, instances, balancers, notice)
         stack.callback(names.stop)
         instances.follow(names.refresh)
+        instances.follow(balancers.wake)
+        balancers.start()
+        stack.callback(lb_install.now_and_then(site, balancers, names, log, passing))
         stack.callback(balancers.stop)
         yield
 
@@ -98,6 +100,8 @@ def clean_up(site: Site) -> None:
         return
     ControlGroup.of(site).kill()
     Network(site).down()
+    for folder in ("load-balancers", "dns"):
+        shutil.rmtree(site.home / folder, ignore_errors=True)
 
 
 @contextmanager

@@ -152,8 +152,8 @@ def _refuse_full_zone(backend: Any, kwargs: dict[str, Any], full: Callable[[str]
         not full(zone),
         "InsufficientInstanceCapacity",
         f"We currently do not have sufficient {kind} capacity in the Availability Zone you requested"
-        f" ({zone}). Our system will be working on provisioning additional capacity. You can currently get {kind}"
-        " capacity by not specifying an Availability Zone in your request or choosing"
+        f" ({zone}). Our system will be working on provisioning additional capacity. You can currently get"
+        f" {kind} capacity by not specifying an Availability Zone in your request or choosing"
         f" {', '.join(others)}.",
     )
 

@@ -120,6 +120,15 @@ HOOKED: dict[str, tuple[str, ...]] = {
     "moto.ec2.models.tags:TagBackend.create_tags": ("self", "resource_ids", "tags"),
     "moto.ec2.responses._base_response:EC2BaseResponse._filters_from_querystring": ("self",),
     "moto.ec2.responses._base_response:EC2BaseResponse.error_on_dryrun": ("self",),
+    "moto.route53.responses:Route53.create_hosted_zone": ("self",),
+    "moto.route53.responses:Route53.delete_hosted_zone": ("self",),
+    "moto.route53.responses:Route53.change_resource_record_sets": ("self",),
+    "moto.route53.responses:Route53.get_change": ("self",),
+    "moto.route53.models:Route53Backend.change_resource_record_sets": ("self", "zoneid", "change_list"),
+    "moto.route53.models:Route53Backend.create_hosted_zone": (
+        "self", "name", "private_zone", "caller_reference", "vpcid", "vpcregion", "comment",
+        "delegation_set_id",
+    ),
     "moto.ssm.models:Parameter.__init__": (
         "self", "account_id", "name", "value", "parameter_type", "description", "allowed_pattern", "keyid",
         "last_modified_date", "version", "data_type", "labels", "source_result", "tier", "policies",
@@ -153,6 +162,10 @@ HOOKED: dict[str, tuple[str, ...]] = {
         "loadbalancer_type", "ip_address_type",
     ),
     "moto.elbv2.models:FakeLoadBalancer.activate": ("self",),
+    "moto.elbv2.models:ELBv2Backend.create_load_balancer": (
+        "self", "name", "security_groups", "subnet_ids", "subnet_mappings", "scheme", "loadbalancer_type",
+        "ip_address_type", "tags",
+    ),
     "moto.elbv2.models:ELBv2Backend.delete_load_balancer": ("self", "arn"),
     "moto.elbv2.models:ELBv2Backend.describe_target_health": ("self", "target_group_arn", "targets"),
     "moto.elbv2.models:FakeTargetGroup.register": ("self", "targets"),

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from typing import Any
 
 from localcloud import (
     cloudwatch,
@@ -31,17 +30,13 @@ from localcloud.network import Network
 from localcloud.roster import Roster
 from localcloud.site import ACCOUNT, Site
 
-_PUBLISH_SECONDS = 5.0
+_EVERY_SECONDS = 5.0
 
 
 def install(
     site: Site, network: Network, instances: Roster, log: Log, notice: Callable[[str], None]
 ) -> Balancers:
     """Put traffic behind moto's load balancers; what passes is counted in `log`."""
-
-    def found(instance_id: str) -> Any:
-        return next((one for one in instances.records() if one.id == instance_id), None)
-
     balancers = Balancers(
         site,
         network,
@@ -51,10 +46,24 @@ def install(
         log.follow,
     )
     cloudwatch.install()
-    lb_classic_records.install(site, found)
-    lb_classic_api.install(balancers, found)
-    lb_v2_records.install(site, found, balancers)
+    lb_classic_records.install(site, instances.record)
+    lb_classic_api.install(balancers, instances.record)
+    lb_v2_records.install(site, instances.record, balancers)
     return balancers
+
+
+def forget_ended(site: Site, instances: Roster) -> None:
+    """Take terminated instances off the load balancers, as AWS does."""
+    from moto.elb.models import elb_backends
+    from moto.elbv2.models import elbv2_backends
+
+    alive = {record.id for record in instances.records() if record.state != "terminated"}
+    for record in list(elb_backends[ACCOUNT][site.region].load_balancers.values()):
+        record.instance_sparse_ids = [one for one in record.instance_sparse_ids if one in alive]
+        record.instance_autoscaling_ids = [one for one in record.instance_autoscaling_ids if one in alive]
+    for group in list(elbv2_backends[ACCOUNT][site.region].target_groups.values()):
+        if group.target_type == "instance":
+            group.deregister_terminated_instances([one for one in list(group.targets) if one not in alive])
 
 
 def names(
@@ -72,18 +81,23 @@ def names(
     return NameServer(site, network, host_nameservers(), zones, notice)
 
 
-def publishing(
-    site: Site, balancers: Balancers, log: Log, passing: Callable[[], AbstractContextManager[None]]
+def now_and_then(
+    site: Site,
+    balancers: Balancers,
+    names: NameServer,
+    log: Log,
+    passing: Callable[[], AbstractContextManager[None]],
 ) -> Callable[[], None]:
-    """Publish the load balancers' metrics every few seconds, until what this returns is called."""
+    """Every few seconds publish metrics and see that names are served, until what this returns is called."""
     ended = threading.Event()
 
     def follow() -> None:
-        while not ended.wait(_PUBLISH_SECONDS):
+        while not ended.wait(_EVERY_SECONDS):
             with passing():
                 _publish(site, balancers, log)
+            names.refresh()
 
-    threading.Thread(target=follow, name="metrics", daemon=True).start()
+    threading.Thread(target=follow, name="now-and-then", daemon=True).start()
     return ended.set
 
 

@@ -46,14 +46,21 @@ class Scaling:
             check_health = now >= self._health_due
             if check_health:
                 self._health_due = now + _HEALTH_EVERY_SECONDS
-            acted = False
-            for backend in self._backends():
-                for group in list(backend.autoscaling_groups.values()):
-                    acted |= _run_schedule(group, now)
-                    if check_health:
-                        check(group, self._record_of, now)
-                    acted |= self.settle(group, now)
+            acted, troubles = False, list[Exception]()
+            for group in [one for backend in self._backends() for one in backend.autoscaling_groups.values()]:
+                try:
+                    acted |= self._turn(group, now, check_health=check_health)
+                except Exception as why:  # noqa: BLE001 (the other groups must go on)
+                    troubles.append(why)
+            if troubles:
+                raise troubles[0]
             return acted
+
+    def _turn(self, group: Any, now: float, *, check_health: bool) -> bool:
+        acted = _run_schedule(group, now)
+        if check_health:
+            check(group, self._record_of, now)
+        return self.settle(group, now) or acted
 
     def settle(self, group: Any, now: float) -> bool:
         """Do what is to be done about one group now. Returns whether that was anything."""

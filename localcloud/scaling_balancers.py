@@ -27,10 +27,10 @@ def deregister(group: Any, ids: list[str]) -> None:
     """Take instances out of all load balancers and target groups of a group."""
     backend = group.autoscaling_backend
     for name in _present(backend, group.load_balancer_names):
-        there = [one for one in ids if one in backend.elb_backend.get_load_balancer(name).instance_ids]
-        if there:
-            backend.elb_backend.deregister_instances(name, there, from_autoscaling=True)
-            backend.elb_backend.deregister_instances(name, there)
+        for ours in (True, False):  # one may have been registered by hand before it was attached
+            there = [one for one in ids if one in backend.elb_backend.get_load_balancer(name).instance_ids]
+            if there:
+                backend.elb_backend.deregister_instances(name, there, from_autoscaling=ours)
     for arn in _target_groups(group):
         targets = backend.elbv2_backend.target_groups[arn].targets
         for one in ids:

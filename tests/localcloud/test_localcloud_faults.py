@@ -236,12 +236,9 @@ def test_reading_is_no_change() -> None:
 
 def test_the_page_sets_shows_and_clears_faults() -> None:
     desk = Desk()
-    assert desk.set(late_seconds=2, dead_machines=1) == {
-        "refused": [],
-        "late_seconds": 2.0,
-        "dead_machines": 1,
-    }
-    assert desk.set() == {"refused": [], "late_seconds": 2.0, "dead_machines": 1}
+    set_ = {"refused": [], "late_seconds": 2.0, "dead_machines": 1, "full_zones": ["us-east-1a"]}
+    assert desk.set(late_seconds=2, dead_machines=1, full_zone="us-east-1a") == set_
+    assert desk.set() == set_
     assert desk.set(clear=True) == {"refused": [], "late_seconds": 0.0, "dead_machines": 0, "full_zones": []}
 
 
