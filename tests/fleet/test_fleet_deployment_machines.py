@@ -17,6 +17,7 @@ from aws.sweep import Rules, sweep
 from fleet import dns_check, operations, rescaling
 from fleet.deployment import Deployment, load
 from fleet.dns_question import ask
+from fleet.names_in_route53 import Record
 from fleet.operations import Nodes
 from fleet.outcome import Done
 
@@ -98,7 +99,7 @@ def _asked(desk: Desk, name: str) -> set[str]:
     (zone,) = desk.cloud.route53.list_hosted_zones()["HostedZones"]
     found = desk.cloud.route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
     (target,) = [one["ResourceRecords"][0]["Value"] for one in found if one["Type"] == "CNAME"]
-    record = dns_check.Record("cname", target.rstrip(".").lower(), 5)
+    record = Record("cname", target.rstrip(".").lower(), 5)
     assert not dns_check.until_agreed(name, record, [resolver], 60).degraded
     (address,) = ask(resolver, name).addresses[:1]
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

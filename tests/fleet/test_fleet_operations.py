@@ -279,7 +279,6 @@ def test_the_status_tells_of_every_node_the_load_balancer_and_the_name(mock_clou
 
 
 def test_a_node_of_an_older_image_is_shown_as_not_wanted(mock_cloud: Cloud, up: Done) -> None:
-    register_image(fingerprint="cd" * 32)
     newest = desk(mock_cloud, SHOP)
     wanted = newest.resolved().need
     kind = replace(wanted.kinds[0], image=replace(wanted.kinds[0].image, id="ami-newer"))
