@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # EC2 takes more, but a call that takes more fails as a whole more often.
 _AT_ONCE = 100
+_LOOKED_AT = 1000
 _NO_ROOM = ("InsufficientInstanceCapacity", "InsufficientHostCapacity", "Unsupported")
 _UNSETTLED = (
     "InvalidGroup.NotFound",
@@ -39,6 +41,7 @@ def launch(
 ) -> tuple[str, ...]:
     """Ask for nodes and return their ids at once; they are pending.
 
+    They are described from then on, so that whoever counts nodes next counts them.
     `token` makes a call that is repeated the same call. Raises NoCapacity when no zone has room for the rest.
     """
     wanted, open_zones, made = dict(zones), list(ground.zones), list[str]()
@@ -58,7 +61,18 @@ def launch(
                 "take another `instance_type` or more `zones`, or run the same command again later",
             )
         wanted, attempt = spread(left, open_zones) if left else {}, attempt + 1
+    _until_seen(cloud, made)
     return tuple(made)
+
+
+def _until_seen(cloud: Cloud, ids: Sequence[str]) -> None:
+    for start in range(0, len(ids), _LOOKED_AT):
+        batch = list(ids[start : start + _LOOKED_AT])
+        settled(
+            "new nodes: being seen",
+            functools.partial(cloud.ec2.describe_instances, InstanceIds=batch),
+            ("InvalidInstanceID.NotFound",),
+        )
 
 
 def _in_zone(cloud: Cloud, template: ActualTemplate, subnet: str, count: int, token: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet import inputs_check
+from fleet import inputs_check, roll_record
 from fleet.act import act
 from fleet.actual import describe, owned
 from fleet.command import Desk, at_work, told
@@ -67,13 +67,17 @@ def down(desk: Desk) -> Done | Plan:
         return teardown(desk.deployment, names, owned(desk.cloud, desk.deployment, names))
 
     first = left()
-    if desk.dry_run or not first.actions:
-        return first if desk.dry_run else Done(names.deployment)
+    if desk.dry_run:
+        return first
+    if not first.actions:
+        roll_record.forget(desk.cloud, names)
+        return Done(names.deployment)
     changed: list[str] = []
     with at_work(desk, changed, insist=True) as site:
         # What a command that gave way had asked for may appear after the first look.
         for _ in range(_ROUNDS):
             act(site, left().actions, changed)
+        roll_record.forget(desk.cloud, names)
     return Done(names.deployment, tuple(changed))
 
 

@@ -19,6 +19,10 @@ _LEAF, _WISH = "roll", "roll-wish"
 Wish = Literal["pause", "abort"]
 
 
+class Paused(Exception):
+    """The roll-out rests, at somebody's wish."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What was asked for. An empty template means all; an empty image, what the file says."""
@@ -34,11 +38,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Turn:
-    """One template's change: what its launch template was before, and what it is to be."""
+    """One template's change: what its nodes were launched from before, and what they are to be."""
 
     old_version: int
+    """Of the launch template; 0 where what the nodes came from is not there any more."""
     old_digest: str
     new_digest: str
+    image_id: str
+    """The image that the new nodes are of, whatever becomes the newest of its name meanwhile."""
 
 
 @dataclass(frozen=True)

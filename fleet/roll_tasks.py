@@ -60,6 +60,8 @@ def roll_out(
     """
     if sum((resume, pause, abort)) > 1:
         raise FleetError("--resume, --pause and --abort exclude each other", "give one of them")
+    if dry_run and (resume or pause or abort):
+        raise FleetError("--dry-run shows a new roll-out", "give it without --resume, --pause and --abort")
     if batch < 1 or watch < 0:
         raise FleetError(f"--batch {batch} with --watch {watch} cannot be", "a batch has a node at least")
     desk = Desk(connect(), load(Path(file)), "invoke fleet.roll", dry_run)

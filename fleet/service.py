@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # A boot's own budget is ten minutes; who is not there by then will not come.
 _BOOT_SECONDS = 600
 _LOOK_SECONDS = 2.0
+# Than the health check's settings imply.
+_TIMES_SLOWER = 2
 _STORY_LINES = 6
 _STORIES = 3
 
@@ -44,6 +46,12 @@ class Standing:
             return LOST
         served = all(one in self.health and self.health[one].state == "healthy" for one in self.behind)
         return UP if self.node.bootstrap_state == OPERATIONAL and served else COMING
+
+    @property
+    def word(self) -> str:
+        """Its health in one word: the worst that a load balancer says; `unregistered` where one lacks it."""
+        states = [self.health[one].state if one in self.health else "unregistered" for one in self.behind]
+        return next((one for one in states if one != "healthy"), "healthy" if states else "")
 
     @property
     def why(self) -> str:
@@ -111,10 +119,14 @@ class Watch:
         return Look(tuple(standing(self.wanted, one, health) for one in chosen), lacking)
 
     @property
+    def serving_seconds(self) -> int:
+        """How long it may take from a node's own word that it is operational until it is in service."""
+        return _TIMES_SLOWER * max((one.check.in_service_seconds for one in self.balancers), default=0)
+
+    @property
     def patience(self) -> Patience:
         """A boot's budget and that of the slowest health check."""
-        checks = max((one.check.in_service_seconds for one in self.balancers), default=0)
-        return Patience(_LOOK_SECONDS, _BOOT_SECONDS + checks)
+        return Patience(_LOOK_SECONDS, _BOOT_SECONDS + self.serving_seconds)
 
 
 def standing(wanted: Wanted, node: Node, health: Mapping[str, Mapping[str, Health]]) -> Standing:
@@ -139,11 +151,12 @@ def until_up(
 ) -> Look:
     """Wait until all nodes are operational and in service, or until that is not to be hoped for.
 
-    A node that is operational and has not registered itself is registered from here. `check` is called at
-    each look and may end the wait. Returns the last look; the caller tells whether it suffices.
+    A node that is operational and has not registered itself is registered from here; one that its health
+    check refuses for long is not waited for. `check` is called at each look and may end the wait. Returns the
+    last look; the caller tells whether it suffices.
     """
     seen = [watch.look(only)]
-    said = ""
+    said, operational = "", dict[str, float]()
 
     def look() -> Look | None:
         nonlocal said
@@ -153,7 +166,15 @@ def until_up(
             said = str(seen[-1])
             note(said)
         _register(watch, seen[-1].standings)
-        return seen[-1] if seen[-1].settled else None
+        return seen[-1] if seen[-1].settled or overdue(seen[-1]) else None
+
+    def overdue(look: Look) -> bool:
+        coming = [one.node for one in look.standings if one.verdict == COMING]
+        for one in coming:
+            if one.bootstrap_state == OPERATIONAL:
+                operational.setdefault(one.id, clock.monotonic())
+        latest = clock.monotonic() - watch.serving_seconds
+        return not look.lacking and all(operational.get(one.id, latest) < latest for one in coming)
 
     if seen[-1].all_up:
         return seen[-1]
