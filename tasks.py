@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,15 @@ from aws.errors import AwsError
 from bake import image_tasks
 from bake import tasks as bake_tasks
 from bake.errors import BakeError
-from fleet import lb_tasks
+from fleet import (
+    bootstrap_tasks,
+    deployment_tasks,
+    dns_tasks,
+    lb_tasks,
+    node_tasks,
+    resizer_tasks,
+    roll_tasks,
+)
 from fleet import tasks as fleet_tasks
 from fleet.demo import Demo
 from fleet.errors import FleetError
@@ -37,13 +45,14 @@ from localcloud import control, needs
 from localcloud import tasks as local_tasks
 from localcloud.errors import LocalCloudError
 from localcloud.site import site_from_environment
+from resizer.errors import ResizerError
 
 # The benchmarks live with the tests, which are no package; like them, they need a clone.
 sys.path.append(str(Path(__file__).parent / "tests"))
 from bench.errors import BenchError
 from bench.tasks import TASKS as BENCH_TASKS
 
-ROOT_ERRORS = (AwsError, BakeError, BenchError, FleetError, LocalCloudError)
+ROOT_ERRORS = (AwsError, BakeError, BenchError, FleetError, LocalCloudError, ResizerError)
 CLOUDS = ("local", "aws")
 
 _stderr = Console(stderr=True)
@@ -81,12 +90,14 @@ def at_the_desk(
     *,
     cloud: bool,
     plans_alone: bool = False,
+    alone: Callable[[Mapping[str, Any]], bool] = lambda _: False,
     then: Callable[[Any, str], Any] = lambda outcome, _: outcome,
 ) -> Task[Any]:
     """A room's task as people call it: with --json, with --cloud where it talks to one, with exit codes.
 
     With `plans_alone`, its --dry-run starts no cloud; the task hears in `cloud_answers` whether it may ask.
-    `then` may go on from the task's outcome, on the cloud that was chosen.
+    `alone` tells of a call's options whether it needs no cloud at all. `then` may go on from the task's
+    outcome, on the cloud that was chosen.
     """
     body = room_task.body
 
@@ -99,14 +110,14 @@ def at_the_desk(
         with _errors(), ExitStack() as stack:
             answers = not planning or _answers(where)
             context.config.update({"cloud_answers": answers})
-            if cloud and answers:
+            if cloud and answers and not alone(kwargs):
                 stack.enter_context(the_cloud(where, install=install))
             outcome = then(body(context, *args, **kwargs), where)
             _show(outcome, as_json=as_json)
         if isinstance(outcome, Outcome) and outcome.degraded:
             sys.exit(2)
 
-    call.__signature__ = _signature(body, cloud=cloud)  # type: ignore[attr-defined]
+    call.__signature__ = _signature(body, cloud=cloud, repeated=room_task.iterable)  # type: ignore[attr-defined]
     texts = {"json": "print one JSON document on standard output"}
     if cloud:
         texts["install"] = "install missing Debian packages; --no-install names them and stops"
@@ -118,18 +129,19 @@ def at_the_desk(
         default=default,
         help={**room_task.help, **texts},
         iterable=room_task.iterable,
-        positional=None if room_task.positional is None else list(room_task.positional),
         auto_shortflags=False,
     )
 
 
-def _signature(body: Callable[..., Any], *, cloud: bool) -> inspect.Signature:
+def _signature(body: Callable[..., Any], *, cloud: bool, repeated: Iterable[str] = ()) -> inspect.Signature:
     own = inspect.signature(body)
+    # Invoke takes a flag's kind from its default's type, and knows of no repeated one but a list.
+    listed = [one.replace(default=[]) if one.name in repeated else one for one in own.parameters.values()]
     added = [inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False)]
     if cloud:
         added.append(inspect.Parameter("cloud", inspect.Parameter.KEYWORD_ONLY, default=""))
         added.append(inspect.Parameter("install", inspect.Parameter.KEYWORD_ONLY, default=True))
-    return own.replace(parameters=[*own.parameters.values(), *added])
+    return own.replace(parameters=[*listed, *added])
 
 
 def demonstrate(baked: object, cloud: str) -> object:
@@ -255,10 +267,27 @@ def _namespace() -> Collection:
         images.add_task(at_the_desk(one, cloud=True))
     root.add_collection(images)
     root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
+    fleet = Collection("fleet")
+    for one in (*deployment_tasks.TASKS, *node_tasks.TASKS, *roll_tasks.TASKS):
+        fleet.add_task(at_the_desk(one, cloud=True))
+    root.add_collection(fleet)
+    dns = Collection("dns")
+    for one in dns_tasks.TASKS:
+        dns.add_task(at_the_desk(one, cloud=True))
+    root.add_collection(dns)
+    bootstrap = Collection("bootstrap")
+    bootstrap.add_task(at_the_desk(bootstrap_tasks.run, cloud=True, alone=bootstrap_tasks.needs_no_cloud))
+    for one in bootstrap_tasks.TASKS:
+        bootstrap.add_task(at_the_desk(one, cloud=False))
+    root.add_collection(bootstrap)
     balancers = Collection("lb")
     for one in lb_tasks.TASKS:
         balancers.add_task(at_the_desk(one, cloud=True))
     root.add_collection(balancers)
+    resizer = Collection("resizer")
+    for one in (*resizer_tasks.HERE, *resizer_tasks.IN_A_BUCKET):
+        resizer.add_task(at_the_desk(one, cloud=one in resizer_tasks.IN_A_BUCKET))
+    root.add_collection(resizer)
     local = Collection("local")
     for one in local_tasks.TASKS:
         local.add_task(at_the_desk(one, cloud=False))

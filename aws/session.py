@@ -49,31 +49,33 @@ class Cloud:
     region: str
     account: str
     session: boto3.Session = field(default_factory=boto3.Session, repr=False)
+    endpoint_url: str | None = None
+    """Where all services answer, where that is not AWS: clients made later must not go elsewhere."""
 
     @cached_property
     def elb(self) -> ElasticLoadBalancingClient:
         """Classic load balancers."""
-        return self.session.client("elb", config=_POLICY)
+        return self.session.client("elb", config=_POLICY, endpoint_url=self.endpoint_url)
 
     @cached_property
     def elbv2(self) -> ElasticLoadBalancingv2Client:
         """Application and network load balancers, and their target groups."""
-        return self.session.client("elbv2", config=_POLICY)
+        return self.session.client("elbv2", config=_POLICY, endpoint_url=self.endpoint_url)
 
     @cached_property
     def autoscaling(self) -> AutoScalingClient:
         """Auto scaling groups."""
-        return self.session.client("autoscaling", config=_POLICY)
+        return self.session.client("autoscaling", config=_POLICY, endpoint_url=self.endpoint_url)
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:
         """Metrics and alarms."""
-        return self.session.client("cloudwatch", config=_POLICY)
+        return self.session.client("cloudwatch", config=_POLICY, endpoint_url=self.endpoint_url)
 
     @cached_property
     def route53(self) -> Route53Client:
         """Names."""
-        return self.session.client("route53", config=_POLICY)
+        return self.session.client("route53", config=_POLICY, endpoint_url=self.endpoint_url)
 
 
 def connect() -> Cloud:
@@ -109,4 +111,5 @@ def connect() -> Cloud:
         region=session.region_name,
         account=account,
         session=session,
+        endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
     )

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from fleet.load_balancer import LoadBalancer
     from fleet.scaling_rules import Alarm
 
-NODE_NAMESPACE = "amibake"
-"""Where nodes publish what only they know, such as load1."""
 _PERIOD = 60
 _CLASSIC = {
     "unhealthy_hosts": ("UnHealthyHostCount", {"Statistic": "Maximum"}),
@@ -35,6 +33,14 @@ def described(cloud: Cloud, names: Names) -> dict[str, str]:
     pages = cloud.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{names.of()}-alarm-")
     found = [one for page in pages for one in page["MetricAlarms"]]
     return {one["AlarmName"]: one.get("AlarmDescription", "").rpartition(" ")[2] for one in found}
+
+
+def ringing(cloud: Cloud, names: Names) -> list[str]:
+    """The names of the deployment's alarms that are in ALARM."""
+    pages = cloud.cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=f"{names.of()}-alarm-", StateValue="ALARM"
+    )
+    return [one["AlarmName"] for page in pages for one in page["MetricAlarms"]]
 
 
 def name_of(alarm: Alarm, names: Names) -> str:
@@ -74,10 +80,8 @@ def remove(cloud: Cloud, alarm_names: Iterable[str]) -> None:
 def metric(alarm: Alarm, names: Names, balancer: LoadBalancer | None) -> dict[str, Any]:
     """Which metric an alarm goes by, as PutMetricAlarm takes it."""
     if balancer is None:
-        namespace, name = ("AWS/EC2", "CPUUtilization") if alarm.watch == "cpu" else (NODE_NAMESPACE, "load1")
+        namespace, name = "AWS/EC2", "CPUUtilization"
         dimensions = {"AutoScalingGroupName": names.of(alarm.template)}
-        if alarm.watch == "load1":
-            dimensions = {"Deployment": names.deployment, "Template": alarm.template}
         chosen: dict[str, str] = {"Statistic": "Average"}
     else:
         table = _CLASSIC if balancer.kind == "classic" else _V2

@@ -76,7 +76,7 @@ def parse(path: Path, data: dict[str, object]) -> Deployment:
     name = top.matching("name", NAME, NAME_WORDS)
     balancers = read_balancers(top)
     templates = read_templates(top, [one.name for one in balancers])
-    names = [one.name for one in templates]
+    scaling = read_scaling(top, [one.name for one in templates], balancers)
     read = Deployment(
         path=path,
         name=name,
@@ -88,8 +88,8 @@ def parse(path: Path, data: dict[str, object]) -> Deployment:
         bucket=_bucket(top),
         balancers=balancers,
         dns=read_dns(top, [one.name for one in balancers]),
-        scaling=read_scaling(top, names, balancers),
-        alarms=read_alarms(top, names, [one.name for one in balancers]),
+        scaling=scaling,
+        alarms=read_alarms(top, scaling.templates if scaling else (), [one.name for one in balancers]),
     )
     top.finish()
     return read

@@ -11,6 +11,9 @@ FleetError
 ├── Interrupted       this command gave way to another one
 ├── NotUp             nodes did not come into service; each is named with its reason
 ├── NoCapacity        AWS has no room for the nodes in any of the zones
+├── UnderWay          another roll-out has not ended
+├── DoesWorse         new nodes do worse than those before them
+├── RolledBack        a roll-out was taken back
 └── DnsError          a name that cannot be, or that resolvers do not agree on
 """
 
@@ -63,6 +66,18 @@ class NotUp(FleetError):
 
 class NoCapacity(FleetError):
     """AWS has no room for the nodes in any of the zones."""
+
+
+class UnderWay(FleetError):
+    """Another roll-out has not ended."""
+
+
+class DoesWorse(FleetError):
+    """New nodes do worse than those before them."""
+
+
+class RolledBack(FleetError):
+    """A roll-out was taken back."""
 
 
 class DnsError(FleetError):

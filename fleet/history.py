@@ -1,4 +1,4 @@
-"""What was done to a deployment, when and by whom: versions of one parameter, of which AWS keeps a hundred."""
+"""What was done to a deployment, when, by whom: versions of one parameter, of which AWS keeps a hundred."""
 
 from __future__ import annotations
 

@@ -60,6 +60,22 @@ def put(
     cloud.ec2.create_tags(Resources=[there.id], Tags=tag_list({DIGEST: kind.digest}))
 
 
+def version_of(cloud: Cloud, there: ActualTemplate, digest: str) -> int:
+    """The newest version that was made of what a digest stands for; 0 where there is none."""
+    if digest == there.digest:
+        return there.version
+    pages = cloud.ec2.get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=there.id)
+    found = [one for page in pages for one in page["LaunchTemplateVersions"]]
+    made = [one["VersionNumber"] for one in found if one.get("VersionDescription", "").endswith(f" {digest}")]
+    return max(made, default=0)
+
+
+def use(cloud: Cloud, there: ActualTemplate, version: int, digest: str) -> None:
+    """Make an earlier version the default again."""
+    cloud.ec2.modify_launch_template(LaunchTemplateId=there.id, DefaultVersion=str(version))
+    cloud.ec2.create_tags(Resources=[there.id], Tags=tag_list({DIGEST: digest}))
+
+
 def remember_scale(cloud: Cloud, there: ActualTemplate, base: int, count: int) -> None:
     """Keep how many nodes were asked for, beside the number in the file that this overrules."""
     if base == count:

@@ -177,7 +177,6 @@ def deregister(
         "type": _TYPE,
         "deployment": "only those of a deployment",
     },
-    positional=["name"],
 )
 def health(_: Context, name: str = "", type_: str = "", deployment: str = "") -> Seen:
     """Show how load balancers see their nodes: state, reason, zone. Exit code 2 if one is out of service."""

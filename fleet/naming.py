@@ -24,6 +24,8 @@ SCALED = "amibake:scaled"
 """On a launch template: `2->4` when `fleet.scale` asked for 4 nodes where the file says 2."""
 STATE, REASON = "bootstrap:state", "bootstrap:reason"
 """A node's own word, set by the node."""
+NODE_NAMESPACE = "amibake"
+"""Where nodes publish what only they know, such as their load."""
 _SHORT = 32
 
 

@@ -36,6 +36,7 @@ class Node:
     reason: str = ""
     digest: str = ""
     launched: datetime = _EPOCH
+    deployment: str = ""
     group: str = ""
     """The auto scaling group that keeps it; empty for a plain instance."""
 
@@ -65,6 +66,7 @@ class Node:
             reason=tags.get(REASON, ""),
             digest=tags.get(DIGEST, ""),
             launched=described["LaunchTime"],
+            deployment=tags.get(DEPLOYMENT, ""),
             group=tags.get(_GROUP, ""),
         )
 

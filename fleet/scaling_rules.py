@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fleet.balancing import Balancer
 from fleet.table import NAME, NAME_WORDS, Table
 
-WATCHED = ("unhealthy_hosts", "errors", "latency", "load1", "cpu")
+WATCHED = ("unhealthy_hosts", "errors", "latency", "cpu")
 _CRON = re.compile(r"(\S+ ){4}\S+")
 
 
@@ -42,7 +42,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Alarm:
-    """A CloudWatch alarm on a load balancer or on a template's nodes."""
+    """A CloudWatch alarm on a load balancer, or on the CPU of an auto scaling group."""
 
     name: str
     watch: str
@@ -84,9 +84,9 @@ def read_scaling(top: Table, templates: Sequence[str], balancers: Sequence[Balan
     return scaling
 
 
-def read_alarms(top: Table, templates: Sequence[str], balancers: Sequence[str]) -> tuple[Alarm, ...]:
-    """The alarms of a deployment file. Raises DeploymentError."""
-    return tuple(_alarm(name, table, templates, balancers) for name, table in top.named("alarm"))
+def read_alarms(top: Table, scaled: Sequence[str], balancers: Sequence[str]) -> tuple[Alarm, ...]:
+    """The alarms of a deployment file; `scaled` are [scaling]'s templates. Raises DeploymentError."""
+    return tuple(_alarm(name, table, scaled, balancers) for name, table in top.named("alarm"))
 
 
 def _schedule(table: Table) -> Schedule:
@@ -101,18 +101,18 @@ def _schedule(table: Table) -> Schedule:
     return schedule
 
 
-def _alarm(name: str, table: Table, templates: Sequence[str], balancers: Sequence[str]) -> Alarm:
+def _alarm(name: str, table: Table, scaled: Sequence[str], balancers: Sequence[str]) -> Alarm:
     watch = table.choice("watch", WATCHED)
-    of_nodes = watch in ("load1", "cpu")
+    of_nodes = watch == "cpu"
     only_balancer = balancers[0] if len(balancers) == 1 else None
-    only_template = templates[0] if len(templates) == 1 else None
+    only_template = scaled[0] if len(scaled) == 1 else None
     alarm = Alarm(
         name=name,
         watch=watch,
         above=table.amount("above", 0),
         minutes=table.number("minutes", 2, 1, 60),
         balancer="" if of_nodes else table.one_of("load_balancer", balancers, only_balancer),
-        template=table.one_of("template", templates, only_template) if of_nodes else "",
+        template=table.one_of("template", scaled, only_template) if of_nodes else "",
         notify=table.texts("notify", "a list of ARNs, such as an SNS topic's"),
     )
     table.finish()

@@ -11,7 +11,7 @@ from aws.leftovers import LIVING
 from aws.patience import Clock, Patience, wait_for
 from fleet import node as nodes_of
 from fleet.errors import NotThere, NotUp
-from fleet.naming import STATE
+from fleet.naming import DEPLOYMENT, STATE
 from fleet.node import OPERATIONAL, STRANDED, Node
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ def selected(cloud: Cloud, deployment: str = "", ids: Sequence[str] = ()) -> tup
             f"the deployment {deployment!r} has no nodes", "is its name right? `invoke fleet.status` tells"
         )
     return found
+
+
+def of_deployments(cloud: Cloud, deployment: str = "") -> tuple[Node, ...]:
+    """The nodes of a deployment, or of all."""
+    if deployment:
+        return nodes_of.described(cloud, deployment)
+    return _described(cloud, [{"Name": "tag-key", "Values": [DEPLOYMENT]}])
 
 
 def by_ids(cloud: Cloud, ids: Sequence[str]) -> tuple[Node, ...]:

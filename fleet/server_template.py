@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
+from bootstrap.typed import fault
 from fleet.table import Pairs, Table
 
 BALANCERS, DESK = "load_balancers", "desk"
 PHASES = ("boot", "operational", "decommission")
 _TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _INPUT = re.compile(r"[A-Z][A-Z0-9_]*")
-_TYPED = re.compile(r"(text|env|cred|key|array):.+|blank|ignore", re.DOTALL)
 _SOURCE_WORDS = f'"{BALANCERS}", "{DESK}" (this computer\'s address) or a CIDR such as "10.0.0.0/8"'
 
 
@@ -44,6 +44,10 @@ class ServerTemplate:
     policy: Path | None = None
     """What the role may do, as JSON; None: the policy that bootstrap ships."""
     run_lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    settings: Path | None = None
+    """The image's bootstrap.toml, by which inputs are checked before anything is created."""
+    scripts: Path | None = None
+    """Where the scripts of the run lists lie here; None: those that bootstrap ships."""
     inputs: Pairs = ()
     balancers: tuple[str, ...] = ()
 
@@ -62,10 +66,8 @@ def read_inputs(table: Table) -> Pairs:
     for name, typed in inputs:
         if not _INPUT.fullmatch(name):
             raise table.wrong_part("inputs", f"{name} is no input's name: use capitals, digits and _")
-        if not _TYPED.fullmatch(typed):
-            raise table.wrong_part(
-                "inputs", f"{name} has no type: write text:VALUE, env:, cred:, key:, array:, blank or ignore"
-            )
+        if wrong := fault(typed):
+            raise table.wrong_part("inputs", f"{name} {wrong}")
     return inputs
 
 
@@ -102,6 +104,8 @@ def _template(name: str, table: Table, balancers: Sequence[str]) -> ServerTempla
         security_groups=table.texts("security_groups", "a list of security group ids"),
         policy=table.file("policy"),
         run_lists=_run_lists(table),
+        settings=table.file("settings"),
+        scripts=table.file("scripts", folder=True),
         inputs=read_inputs(table),
         balancers=table.some_of("load_balancers", balancers),
     )

@@ -110,13 +110,13 @@ class Table:
             Table(self.path, f"{self.where} {key} {number}", item) for number, item in enumerate(value, 1)
         )
 
-    def file(self, key: str) -> Path | None:
-        """A file that must exist, named relative to this one; None when none is named."""
+    def file(self, key: str, *, folder: bool = False) -> Path | None:
+        """A file, or a folder, that must exist, named relative to this one; None when none is named."""
         value = self.text(key, "")
         if not value:
             return None
         path = (self.path.parent / value).resolve()
-        if not path.is_file():
+        if not (path.is_dir() if folder else path.is_file()):
             raise DeploymentError(
                 f"{self.path}: {self.where}: `{key}` names {value}, which is not there",
                 f"looked for {path}; paths are relative to the deployment file",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -13,9 +13,11 @@ from aws.temporary import node_policy
 from bake import image as images
 from bake.errors import ImageNotFound
 from bake.image import Image
+from bootstrap import inputs
+from bootstrap.typed import parts
 from fleet.errors import DeploymentError
 from fleet.ground import Ground, find_ground
-from fleet.naming import Names, digest
+from fleet.naming import NODE_NAMESPACE, Names, digest
 from fleet.server_template import BALANCERS, DESK, ServerTemplate
 
 if TYPE_CHECKING:
@@ -102,19 +104,25 @@ class Wanted:
 def resolve(cloud: Cloud, deployment: Deployment) -> Wanted:
     """Ask AWS for all that the file only names. Raises DeploymentError, or ImageNotFound."""
     ground = find_ground(cloud, deployment)
+    names = {one.image for one in deployment.templates}
+    return on_ground(deployment, ground, {name: find_image(cloud, name) for name in names})
+
+
+def on_ground(deployment: Deployment, ground: Ground, found: Mapping[str, Image]) -> Wanted:
+    """A deployment on the ground that was found, with its images by the names the file gives them. Pure."""
     names = Names(deployment.name)
     bucket = ground.filled(deployment.bucket.name, deployment.name) if deployment.bucket else ""
-    found = {one.image: find_image(cloud, one.image) for one in deployment.templates}
+    kinds = tuple(
+        _kind(deployment, one, found[one.image], ground, bucket, names) for one in deployment.templates
+    )
     return Wanted(
         deployment=deployment,
         ground=ground,
         names=names,
         bucket=bucket,
         groups=tuple(_groups(deployment, ground, names)),
-        roles=tuple(_role(one, names, ground, bucket) for one in deployment.templates),
-        kinds=tuple(
-            _kind(deployment, one, found[one.image], ground, bucket, names) for one in deployment.templates
-        ),
+        roles=tuple(_role(one, names, ground, bucket) for one in kinds),
+        kinds=kinds,
         tags=names.tags(deployment.tags),
     )
 
@@ -136,7 +144,8 @@ def is_fingerprint(wanted: str) -> bool:
 
 def merged_inputs(deployment: Deployment, template: ServerTemplate, ground: Ground, bucket: str) -> Pairs:
     """A template's inputs under the deployment's, with the bucket's name and the like filled in."""
-    merged = {"AWS_REGION": f"text:{ground.region}", **dict(template.inputs), **dict(deployment.inputs)}
+    ours = {"AWS_REGION": f"text:{ground.region}", "METRICS_NAMESPACE": f"text:{NODE_NAMESPACE}"}
+    merged = inputs.merged(ours, dict(template.inputs), dict(deployment.inputs))
     if "{bucket}" in "".join(merged.values()) and not bucket:
         raise DeploymentError(
             f"{deployment.path}: an input says {{bucket}}, and there is no [bucket]", "add a [bucket] table"
@@ -148,21 +157,21 @@ def merged_inputs(deployment: Deployment, template: ServerTemplate, ground: Grou
 def _kind(
     deployment: Deployment, template: ServerTemplate, image: Image, ground: Ground, bucket: str, names: Names
 ) -> Kind:
-    inputs = merged_inputs(deployment, template, ground, bucket)
+    given = merged_inputs(deployment, template, ground, bucket)
     content: dict[str, Any] = {
         "image": image.id,
         "type": template.instance_type,
         "root": template.root_gib,
         "groups": template.security_groups,
         "run_lists": template.run_lists,
-        "inputs": inputs,
+        "inputs": given,
         "balancers": template.balancers,
         "tags": deployment.tags,
     }
     return Kind(
         template=template,
         image=image,
-        inputs=inputs,
+        inputs=given,
         launch_template=names.of(template.name),
         group=names.of(template.name),
         role=names.of(template.name),
@@ -171,9 +180,40 @@ def _kind(
     )
 
 
-def _role(template: ServerTemplate, names: Names, ground: Ground, bucket: str) -> Role:
-    policy = node_policy(bucket) if template.policy is None else _policy_in(template.policy, ground, bucket)
-    return Role(names.of(template.name), json.dumps(policy, sort_keys=True))
+def _role(kind: Kind, names: Names, ground: Ground, bucket: str) -> Role:
+    own = kind.template.policy
+    policy = _policy_in(own, ground, bucket) if own else _shipped_policy(names, bucket, dict(kind.inputs))
+    return Role(kind.role, json.dumps(policy, sort_keys=True))
+
+
+def _shipped_policy(names: Names, bucket: str, given: Mapping[str, str]) -> Any:
+    """What bootstrap ships, cut down to what is the deployment's by its name, and to its credentials."""
+    mine = f"{names.deployment}-*"
+    policy = node_policy(
+        bucket,
+        load_balancers=mine,
+        target_groups=mine,
+        scaling_groups=f"{names.of()}-*",
+        metrics_namespace=NODE_NAMESPACE,
+    )
+    return {**policy, "Statement": [*policy["Statement"], *map(_may_read, sorted(credentials(given)))]}
+
+
+def credentials(given: Mapping[str, str]) -> set[str]:
+    """The names of the credentials that typed inputs stand for."""
+    return {name for typed in given.values() for kind, name in parts(typed) if kind == "cred"}
+
+
+def _may_read(credential: str) -> dict[str, Any]:
+    if credential.startswith(("/", "ssm:")):
+        path = credential.removeprefix("ssm:").lstrip("/")
+        action, resource = "ssm:GetParameter", f"arn:aws:ssm:*:*:parameter/{path}"
+    else:
+        name = credential.partition("#")[0]
+        # Secrets Manager adds six characters to a name; an ARN has them already.
+        resource = name if name.startswith("arn:") else f"arn:aws:secretsmanager:*:*:secret:{name}-??????"
+        action = "secretsmanager:GetSecretValue"
+    return {"Effect": "Allow", "Action": [action], "Resource": resource}
 
 
 def _policy_in(path: Path, ground: Ground, bucket: str) -> Any:

@@ -41,14 +41,24 @@ def status(site: Site) -> dict[str, Any]:
 
 def fault(site: Site, wanted: dict[str, Any]) -> dict[str, Any]:
     """Ask the daemon for faults, and return all that are still to come. Raises DaemonTrouble."""
-    request = urllib.request.Request(f"{site.endpoint_url}/local-cloud/faults", json.dumps(wanted).encode())
+    return _ask(site, "faults", wanted, "the local cloud did not take the fault")
+
+
+def interrupt(site: Site, instance_id: str, seconds: float, action: str) -> None:
+    """Have an instance told that it is taken away, and ended so many seconds later. Raises DaemonTrouble."""
+    wanted = {"instance_id": instance_id, "seconds": seconds, "action": action}
+    _ask(site, "interrupt", wanted, f"{instance_id} cannot be interrupted")
+
+
+def _ask(site: Site, page: str, wanted: dict[str, Any], trouble: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"{site.endpoint_url}/local-cloud/{page}", json.dumps(wanted).encode())
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return dict(json.load(answer))
+    except urllib.error.HTTPError as why:
+        raise DaemonTrouble(f"{trouble}: {why.read().decode()}", "see `invoke local.status`") from why
     except (urllib.error.URLError, OSError, ValueError) as why:
-        raise DaemonTrouble(
-            f"the local cloud did not take the fault: {why}", "run `invoke local.up`"
-        ) from why
+        raise DaemonTrouble(f"{trouble}: {why}", "run `invoke local.up`") from why
 
 
 def up(site: Site, say: Callable[[str], None] = lambda _: None) -> bool:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import backends, groups, hooks, lb_install
+from localcloud import backends, groups, hooks, identities, interruptions, lb_install, own_accord
 from localcloud.balancers import OPEN, Balancers
 from localcloud.cgroups import ControlGroup
 from localcloud.endpoint import Endpoint, fault_pages
 from localcloud.errors import DaemonTrouble, LocalCloudError
 from localcloud.faults import Faults
 from localcloud.firewall import Firewall
+from localcloud.lb_traffic import Log
 from localcloud.namespaces import listen_in
 from localcloud.network import Network
 from localcloud.request import Request
@@ -51,32 +52,44 @@ def serve(site: Site) -> None:
         network = stack.enter_context(_network(site))
         notice = _notices(site.notices)
         state = _state(site, notice)
-        faults = Faults()
-        catalog, instances, balancers = _cloud(site, network, state.load(), notice, faults)
+        faults, log = Faults(), Log()
+        catalog, instances, balancers = _cloud(site, network, state.load(), log, notice, faults)
+        works = own_accord.install(site, instances)
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
+        instances.follow(lambda: lb_install.forget_ended(site, instances))
+        if balancers:
+            stack.enter_context(
+                _traffic(site, network, instances, balancers, log, state.gate.passing, notice)
+            )
         endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
         for server in _servers(site, network, endpoint, instances):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
-        if balancers:
-            stack.enter_context(_traffic(site, network, instances, balancers, notice))
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
+        stack.enter_context(own_accord.running(works, instances, state.gate.passing, notice))
         stopping.wait()
 
 
 @contextmanager
 def _traffic(
-    site: Site, network: Network, instances: Roster, balancers: Balancers, notice: Callable[[str], None]
+    site: Site,
+    network: Network,
+    instances: Roster,
+    balancers: Balancers,
+    log: Log,
+    passing: Callable[[], AbstractContextManager[None]],
+    notice: Callable[[str], None],
 ) -> Iterator[None]:
     """Load balancers that carry traffic, and the name server that knows them, for a block."""
     with ExitStack() as stack:
-        instances.follow(balancers.wake)
-        balancers.start()
         names = lb_install.names(site, network, instances, balancers, notice)
         stack.callback(names.stop)
         instances.follow(names.refresh)
+        instances.follow(balancers.wake)
+        balancers.start()
+        stack.callback(lb_install.now_and_then(site, balancers, names, log, passing))
         stack.callback(balancers.stop)
         yield
 
@@ -87,6 +100,8 @@ def clean_up(site: Site) -> None:
         return
     ControlGroup.of(site).kill()
     Network(site).down()
+    for folder in ("load-balancers", "dns"):
+        shutil.rmtree(site.home / folder, ignore_errors=True)
 
 
 @contextmanager
@@ -121,16 +136,16 @@ def _network(site: Site) -> Iterator[Network]:
 
 
 def _cloud(
-    site: Site, network: Network, saved: Backends, notice: Callable[[str], None], faults: Faults
+    site: Site, network: Network, saved: Backends, log: Log, notice: Callable[[str], None], faults: Faults
 ) -> tuple[Catalog, Roster, Balancers | None]:
     from localcloud import ec2, image_api
     from localcloud.catalog import Catalog
 
     catalog = Catalog(site, notice)
     instances = _roster(site, network, catalog, notice, faults)
-    ec2.install(site, instances)
+    ec2.install(site, instances, faults.zone_is_full)
     image_api.install(catalog, instances)
-    balancers = lb_install.install(site, network, instances, notice) if site.bodies else None
+    balancers = lb_install.install(site, network, instances, log, notice) if site.bodies else None
     backends.give_back(saved)
     catalog.load()
     instances.restore(backends.records(saved))
@@ -191,7 +206,7 @@ def _servers(site: Site, network: Network, endpoint: Endpoint, instances: Roster
     return [
         _server(outside, endpoint, MotoRequestHandler),
         _server(inside, endpoint, MotoRequestHandler),
-        _server(metadata, _metadata(site, instances), WSGIRequestHandler),
+        _server(metadata, identities.metadata_service(site, instances), WSGIRequestHandler),
     ]
 
 
@@ -218,7 +233,7 @@ def _endpoint(
             "dns": {"address": str(site.dns_address)} if balancers else None,
         }
 
-    pages = {"/local-cloud/status": status, **fault_pages(faults)}
+    pages = {"/local-cloud/status": status, **fault_pages(faults), **interruptions.pages(instances)}
     moto = DomainDispatcherApplication(create_backend_app)
     ebs = Ebs(catalog)
 
@@ -244,41 +259,6 @@ def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:
     handle = os.dup(listening.fileno())
     listening.close()
     return make_server(address, port, app, threaded=True, request_handler=Quiet, fd=handle)
-
-
-def _metadata(site: Site, instances: Roster) -> Any:
-    from moto.ec2.models import ec2_backends
-    from moto.sts.models import sts_backends
-
-    from localcloud.metadata import MetadataService
-
-    def public_key(name: str) -> str:
-        (key,) = ec2_backends[ACCOUNT][site.region].describe_key_pairs(key_names=[name])
-        return str(key.material_public.decode())
-
-    def credentials(role: str, session: str) -> dict[str, str]:
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        keys = sts_backends[ACCOUNT]["aws"].assume_role(
-            region_name=site.region,
-            role_session_name=session,
-            role_arn=arn,
-            policy=None,
-            duration=21600,
-            external_id="",
-        )
-        return {
-            "LastUpdated": _time(time.time()),
-            "AccessKeyId": keys.access_key_id,
-            "SecretAccessKey": keys.secret_access_key,
-            "Token": keys.session_token,
-            "Expiration": _time(time.time() + 21600),
-        }
-
-    return MetadataService(site, instances.by_address, public_key, credentials)
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _machine(record: Any) -> dict[str, Any]:

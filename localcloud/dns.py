@@ -22,7 +22,6 @@ from localcloud.network import Network
 from localcloud.site import Site
 
 _START_SECONDS = 10
-_USER = "nobody"
 _ENTER = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
 
 
@@ -45,6 +44,7 @@ class NameServer:
         self._served: tuple[Zone, ...] | None = None
         self._serial = int(time.time())
         self._lock = threading.Lock()
+        self._ended = False
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,7 +59,7 @@ class NameServer:
                 zones = self._zones()
             except RuntimeError:  # the records changed while they were read; another call follows
                 return False
-            if zones == self._served and self.running:
+            if self._ended or (zones == self._served and self.running):
                 return False
             try:
                 self._serve(zones)
@@ -71,6 +71,7 @@ class NameServer:
     def stop(self) -> None:
         """End it and remove its files."""
         with self._lock:
+            self._ended = True
             self._group().kill()
             if self._process is not None:
                 self._process.wait()
@@ -85,7 +86,6 @@ class NameServer:
         if not self.running:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir(parents=True)
-            shutil.chown(self._folder, _USER)
             self._served = None
         self._write(zones)
         if self._process is not None and self.running:
@@ -106,7 +106,8 @@ class NameServer:
         (self._folder / "named.conf").write_text(config)
 
     def _start(self) -> None:
-        # A copy, because Debian's AppArmor profile of the original lets it read its own places only.
+        # As root it gives up all capabilities but those of a server. A copy of the program, because Debian's
+        # AppArmor profile of the original lets it read its own places only.
         server = Path(shutil.copy(program("named"), self._folder / "named"))
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -124,7 +125,7 @@ class NameServer:
         return [
             "sh", "-c", _ENTER, "sh", str(self._group().path),
             "ip", "netns", "exec", self._network.vpc,
-            str(server), "-g", "-n", "1", "-u", _USER, "-c", str(self._folder / "named.conf"),
+            str(server), "-g", "-n", "1", "-c", str(self._folder / "named.conf"),
         ]  # fmt: skip
 
     def _group(self) -> ControlGroup:

@@ -8,21 +8,22 @@ from typing import Any
 
 from localcloud import checks, groups, listing, templates
 from localcloud.hooks import replace
+from localcloud.refusals import refuse_unless
 from localcloud.roster import Roster, set_state
 from localcloud.site import Site
 
 _MODELS = "moto.ec2.models"
 
 
-def install(site: Site, instances: Roster) -> None:
-    """Put machines behind moto's EC2."""
+def install(site: Site, instances: Roster, full: Callable[[str], bool] = lambda _: False) -> None:
+    """Put machines behind moto's EC2; `full` tells of a zone that has no room."""
     groups.install()
     templates.install()
     checks.install(instances.health)
     listing.install(instances.record)
     _metadata_options()
     _network_of(site)
-    _launching(site, instances)
+    _launching(site, instances, full)
     _lifecycle(instances)
     replace("moto.ec2.responses.general:General.get_console_output", lambda _: _console(instances))
 
@@ -58,7 +59,7 @@ def _metadata_options() -> None:
     replace(f"{_MODELS}:EC2Backend.modify_instance_metadata_options", wrap)
 
 
-def _launching(site: Site, instances: Roster) -> None:
+def _launching(site: Site, instances: Roster, full: Callable[[str], bool]) -> None:
     request = threading.local()  # what moto's own layers drop between the request and the backend
 
     def wrap_backend(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,7 +72,8 @@ def _launching(site: Site, instances: Roster) -> None:
             **kwargs: Any,
         ) -> Any:
             count = getattr(request, "count", None) or count
-            _check_and_complete(self, image_id, kwargs)
+            _check_and_complete(self, image_id, kwargs, full)
+            _refuse_full_zone(self, kwargs, full)
             reservation = original(self, image_id, count, user_data, security_group_names, **kwargs)
             for record in reservation.instances:
                 _refuse_foreign_address(site, record)
@@ -121,7 +123,9 @@ def _born_pending(original: Callable[..., Any]) -> Callable[..., Any]:
     return pending
 
 
-def _check_and_complete(backend: Any, image_id: str, kwargs: dict[str, Any]) -> None:
+def _check_and_complete(
+    backend: Any, image_id: str, kwargs: dict[str, Any], full: Callable[[str], bool]
+) -> None:
     """Refuse what EC2 refuses, and add what moto leaves out of a launch."""
     template = kwargs.get("launch_template")
     data = backend._get_template_from_args(template).data if template else {}
@@ -132,9 +136,26 @@ def _check_and_complete(backend: Any, image_id: str, kwargs: dict[str, Any]) -> 
     kwargs["metadata_options"] = kwargs.get("metadata_options") or data.get("MetadataOptions") or {}
     if not kwargs.get("subnet_id") and not kwargs.get("nics"):
         subnets = backend.get_default_subnets()
-        zone = kwargs.get("placement") or min(subnets)
+        zone = kwargs.get("placement") or min(subnets, key=lambda name: (full(name), name))
         if zone in subnets:
             kwargs["subnet_id"] = subnets[zone].id
+
+
+def _refuse_full_zone(backend: Any, kwargs: dict[str, Any], full: Callable[[str], bool]) -> None:
+    subnet = kwargs.get("subnet_id") or next(
+        (nic["SubnetId"] for nic in kwargs.get("nics") or () if "SubnetId" in nic), ""
+    )
+    zone = backend.get_subnet(subnet).availability_zone if subnet else kwargs.get("placement") or ""
+    others = [one.name for one in backend.describe_availability_zones() if not full(one.name)]
+    kind = kwargs.get("instance_type", "")
+    refuse_unless(
+        not full(zone),
+        "InsufficientInstanceCapacity",
+        f"We currently do not have sufficient {kind} capacity in the Availability Zone you requested"
+        f" ({zone}). Our system will be working on provisioning additional capacity. You can currently get"
+        f" {kind} capacity by not specifying an Availability Zone in your request or choosing"
+        f" {', '.join(others)}.",
+    )
 
 
 def _give_profiles(backend: Any, records: list[Any], kwargs: dict[str, Any]) -> None:

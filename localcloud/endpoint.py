@@ -65,6 +65,8 @@ def fault_pages(faults: Faults) -> Pages:
             faults.show_late(float(wanted["late_seconds"]))
         if "dead_machines" in wanted:
             faults.lose_machines(int(wanted["dead_machines"]))
+        if "full_zone" in wanted:
+            faults.fill_zone(str(wanted["full_zone"]))
         return faults.document()
 
     return {"/local-cloud/faults": page}

@@ -1,4 +1,4 @@
-"""Faults on demand: calls that are throttled or fail, resources seen late, machines that do not boot.
+"""Faults on demand: calls that fail, resources seen late, machines that do not boot, zones without room.
 
 All are off until asked for, live in the daemon's memory and end with it.
 """
@@ -98,6 +98,7 @@ class Faults:
         self._late_seconds = 0.0
         self._hidden: dict[str, tuple[float, str]] = {}
         self._dead_machines = 0
+        self._full_zones: set[str] = set()
 
     def refuse(self, fault: Refused) -> None:
         """Let calls of an action fail."""
@@ -114,9 +115,20 @@ class Faults:
         with self._lock:
             self._dead_machines = count
 
+    def fill_zone(self, zone: str) -> None:
+        """Let a zone have no room for another instance."""
+        with self._lock:
+            self._full_zones.add(zone)
+
+    def zone_is_full(self, zone: str) -> bool:
+        """Whether a zone has no room for another instance."""
+        with self._lock:
+            return zone in self._full_zones
+
     def clear(self) -> None:
         """Let everything go well again."""
         with self._lock:
+            self._full_zones.clear()
             self._refused, self._hidden = [], {}
             self._late_seconds, self._dead_machines = 0.0, 0
 
@@ -127,6 +139,7 @@ class Faults:
                 "refused": [asdict(fault) for fault in self._refused],
                 "late_seconds": self._late_seconds,
                 "dead_machines": self._dead_machines,
+                "full_zones": sorted(self._full_zones),
             }
 
     def before(self, request: Request) -> Refusal | None:

@@ -50,9 +50,51 @@ HOOKED: dict[str, tuple[str, ...]] = {
     ),
     "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version": ("self",),
     "moto.ec2.models.launch_templates:LaunchTemplate.create_version": ("self", "data", "description"),
-    "moto.autoscaling.models:FakeAutoScalingGroup.replace_autoscaling_group_instances": (
-        "self", "count_needed", "propagated_tags",
+    "moto.ec2.models.launch_templates:LaunchTemplateBackend.describe_launch_templates": (
+        "self", "template_names", "template_ids", "filters",
     ),
+    "moto.autoscaling.responses:AutoScalingResponse.put_scaling_policy": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.delete_policy": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.execute_policy": ("self",),
+    "moto.autoscaling.models:AutoScalingBackend.put_scheduled_update_group_action": (
+        "self", "name", "desired_capacity", "max_size", "min_size", "scheduled_action_name", "start_time",
+        "end_time", "recurrence", "timezone",
+    ),
+    "moto.autoscaling.models:AutoScalingBackend.delete_scheduled_action": (
+        "self", "auto_scaling_group_name", "scheduled_action_name",
+    ),
+    "moto.cloudwatch.models:CloudWatchBackend.put_metric_alarm": (
+        "self", "name", "namespace", "metric_name", "comparison_operator", "evaluation_periods", "period",
+        "threshold", "statistic", "description", "dimensions", "alarm_actions", "metric_data_queries",
+        "datapoints_to_alarm", "extended_statistic", "ok_actions", "insufficient_data_actions", "unit",
+        "actions_enabled", "treat_missing_data", "evaluate_low_sample_count_percentile",
+        "threshold_metric_id", "rule", "tags",
+    ),
+    "moto.cloudwatch.models:CloudWatchBackend.set_alarm_state": (
+        "self", "alarm_name", "reason", "reason_data", "state_value",
+    ),
+    "moto.autoscaling.models:FakeAutoScalingGroup.set_desired_capacity": ("self", "new_capacity"),
+    "moto.autoscaling.models:AutoScalingBackend.update_attached_elbs": ("self", "group_name"),
+    "moto.autoscaling.models:AutoScalingBackend.update_attached_target_groups": ("self", "group_name"),
+    "moto.autoscaling.models:AutoScalingBackend.notify_terminate_instances": ("self", "instance_ids"),
+    "moto.autoscaling.responses:AutoScalingResponse.create_auto_scaling_group": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.update_auto_scaling_group": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.delete_auto_scaling_group": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.set_desired_capacity": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.attach_load_balancers": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.detach_load_balancers": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.attach_load_balancer_target_groups": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.detach_load_balancer_target_groups": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.put_warm_pool": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.describe_scaling_activities": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.describe_auto_scaling_instances": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.put_lifecycle_hook": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.set_instance_health": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.terminate_instance_in_auto_scaling_group": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.enter_standby": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.exit_standby": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.attach_instances": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.detach_instances": ("self",),
     "moto.ec2.responses.general:General.get_console_output": ("self",),
     "moto.ec2.responses.instances:InstanceResponse._parse_block_device_mapping": ("self",),
     "moto.ec2.responses.amis:AmisResponse.create_image": ("self",),
@@ -78,6 +120,15 @@ HOOKED: dict[str, tuple[str, ...]] = {
     "moto.ec2.models.tags:TagBackend.create_tags": ("self", "resource_ids", "tags"),
     "moto.ec2.responses._base_response:EC2BaseResponse._filters_from_querystring": ("self",),
     "moto.ec2.responses._base_response:EC2BaseResponse.error_on_dryrun": ("self",),
+    "moto.route53.responses:Route53.create_hosted_zone": ("self",),
+    "moto.route53.responses:Route53.delete_hosted_zone": ("self",),
+    "moto.route53.responses:Route53.change_resource_record_sets": ("self",),
+    "moto.route53.responses:Route53.get_change": ("self",),
+    "moto.route53.models:Route53Backend.change_resource_record_sets": ("self", "zoneid", "change_list"),
+    "moto.route53.models:Route53Backend.create_hosted_zone": (
+        "self", "name", "private_zone", "caller_reference", "vpcid", "vpcregion", "comment",
+        "delegation_set_id",
+    ),
     "moto.ssm.models:Parameter.__init__": (
         "self", "account_id", "name", "value", "parameter_type", "description", "allowed_pattern", "keyid",
         "last_modified_date", "version", "data_type", "labels", "source_result", "tier", "policies",
@@ -106,6 +157,32 @@ HOOKED: dict[str, tuple[str, ...]] = {
     "moto.elb.responses:ELBResponse.register_instances_with_load_balancer": ("self",),
     "moto.elb.responses:ELBResponse.deregister_instances_from_load_balancer": ("self",),
     "moto.elb.responses:ELBResponse.describe_instance_health": ("self",),
+    "moto.elbv2.models:FakeLoadBalancer.__init__": (
+        "self", "name", "security_groups", "subnets", "vpc_id", "arn", "dns_name", "state", "scheme",
+        "loadbalancer_type", "ip_address_type",
+    ),
+    "moto.elbv2.models:FakeLoadBalancer.activate": ("self",),
+    "moto.elbv2.models:ELBv2Backend.create_load_balancer": (
+        "self", "name", "security_groups", "subnet_ids", "subnet_mappings", "scheme", "loadbalancer_type",
+        "ip_address_type", "tags",
+    ),
+    "moto.elbv2.models:ELBv2Backend.delete_load_balancer": ("self", "arn"),
+    "moto.elbv2.models:ELBv2Backend.describe_target_health": ("self", "target_group_arn", "targets"),
+    "moto.elbv2.models:FakeTargetGroup.register": ("self", "targets"),
+    "moto.elbv2.models:FakeTargetGroup.health_for": ("self", "target", "ec2_backend"),
+    # CloudWatch's metrics.
+    "moto.cloudwatch.models:CloudWatchBackend.put_metric_data": ("self", "namespace", "metric_data"),
+    "moto.cloudwatch.models:CloudWatchBackend.get_metric_data": (
+        "self", "queries", "start_time", "end_time", "scan_by",
+    ),
+    "moto.cloudwatch.models:CloudWatchBackend.get_metric_statistics": (
+        "self", "namespace", "metric_name", "start_time", "end_time", "period", "stats", "dimensions", "unit",
+    ),
+    "moto.cloudwatch.models:CloudWatchBackend.get_all_metrics": ("self",),
+    "moto.cloudwatch.models:CloudWatchBackend._validate_parameters_put_metric_data": (
+        "self", "metric", "query_num",
+    ),
+    "moto.cloudwatch.responses:CloudWatchResponse.get_metric_statistics": ("self",),
 }  # fmt: skip
 
 # "module:Class.method" that moto lacks and we add; an upgrade that brings one must be looked at.
@@ -114,6 +191,13 @@ ADDED: tuple[str, ...] = (
     "moto.ec2.responses:EC2Response.disable_image_deprecation",
     "moto.ec2.responses:EC2Response.enable_image_deregistration_protection",
     "moto.ec2.responses:EC2Response.disable_image_deregistration_protection",
+    "moto.cloudwatch.responses:CloudWatchResponse.describe_alarm_history",
+    "moto.autoscaling.responses:AutoScalingResponse.complete_lifecycle_action",
+    "moto.autoscaling.responses:AutoScalingResponse.record_lifecycle_action_heartbeat",
+    "moto.autoscaling.responses:AutoScalingResponse.start_instance_refresh",
+    "moto.autoscaling.responses:AutoScalingResponse.describe_instance_refreshes",
+    "moto.autoscaling.responses:AutoScalingResponse.cancel_instance_refresh",
+    "moto.autoscaling.responses:AutoScalingResponse.rollback_instance_refresh",
 )
 
 

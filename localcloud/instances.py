@@ -21,7 +21,8 @@ from localcloud.roster import Roster, set_state
 from localcloud.site import Site
 
 
-def _size(instance_type: str) -> Size | None:
+def size_of(instance_type: str) -> Size | None:
+    """What an instance type has, None when it is not known."""
     from moto.ec2.models.instance_types import INSTANCE_TYPES
 
     known = INSTANCE_TYPES.get(instance_type)
@@ -192,7 +193,7 @@ class Instances(Roster):
     def _boot(self, record: Any) -> None:
         if record.state not in ("pending", "running"):
             return
-        self._limits.apply(self._cgroup.child(record.id), _size(record.instance_type))
+        self._limits.apply(self._cgroup.child(record.id), size_of(record.instance_type))
         try:
             if self._machine_dies():
                 raise BootFailed("it was not let boot, as asked for by local.fault")

@@ -28,6 +28,7 @@ def described(record: Any) -> Balancer | None:
         pools=tuple(pools.values()),
         groups=tuple(sorted(record.security_groups)),
         idle_seconds=int(record.attributes["connection_settings"]["idle_timeout"]),
+        metric=record.name,
     )
 
 

@@ -20,12 +20,12 @@ Found = Callable[[str], Any]
 class LocalListener(FakeListener):  # type: ignore[misc]
     """A listener that knows by which protocol instances are spoken to, which moto drops."""
 
-    _spoken = ""
+    spoken = ""
 
     @property
     def instance_protocol(self) -> str:
         """The protocol towards instances."""
-        return self._spoken or {"HTTPS": "HTTP", "SSL": "TCP"}.get(self.protocol, str(self.protocol))
+        return self.spoken or {"HTTPS": "HTTP", "SSL": "TCP"}.get(self.protocol, str(self.protocol))
 
 
 def install(site: Site, found: Found) -> None:
@@ -112,7 +112,7 @@ def _registered(original: Callable[..., Any], found: Found) -> Callable[..., Any
     """Each instance once, and none that does not exist."""
 
     def register_instances(
-        self: Any, load_balancer_name: str, instance_ids: Iterable[str], from_autoscaling: bool = False
+        self: Any, load_balancer_name: str, instance_ids: Iterable[str], from_autoscaling: Any = None
     ) -> Any:
         record = _of_name(self, load_balancer_name)
         asked = list(instance_ids)
@@ -120,7 +120,7 @@ def _registered(original: Callable[..., Any], found: Found) -> Callable[..., Any
             if found(instance_id) is None:
                 raise invalid_instance()
         new = [one for one in dict.fromkeys(asked) if one not in record.instance_ids]
-        return original(self, load_balancer_name, new, from_autoscaling)
+        return original(self, load_balancer_name, new, bool(from_autoscaling))
 
     return register_instances
 
@@ -129,7 +129,7 @@ def _deregistered(original: Callable[..., Any]) -> Callable[..., Any]:
     """Also an instance that auto scaling registered can be deregistered by hand."""
 
     def deregister_instances(
-        self: Any, load_balancer_name: str, instance_ids: Iterable[str], from_autoscaling: bool = False
+        self: Any, load_balancer_name: str, instance_ids: Iterable[str], from_autoscaling: Any = None
     ) -> Any:
         record = _of_name(self, load_balancer_name)
         asked = list(instance_ids)
@@ -137,14 +137,14 @@ def _deregistered(original: Callable[..., Any]) -> Callable[..., Any]:
             for instance_id in asked:
                 if instance_id not in record.instance_ids:
                     raise invalid_instance()
-            original(self, load_balancer_name, asked, True)
-        return original(self, load_balancer_name, asked, from_autoscaling)
+            original(self, load_balancer_name, asked, from_autoscaling=True)
+        return original(self, load_balancer_name, asked, bool(from_autoscaling))
 
     return deregister_instances
 
 
 def _attributes_modified(original: Callable[..., Any]) -> Callable[..., Any]:
-    """moto keeps a request's spelling beside its own."""
+    """Keep one spelling: moto keeps a request's beside its own."""
 
     def modify_load_balancer_attributes(self: Any, load_balancer_name: str, **changes: Any) -> None:
         record = _of_name(self, load_balancer_name)
@@ -166,7 +166,7 @@ def _speak(record: Any, ports: Iterable[dict[str, Any]]) -> None:
     for listener in record.listeners:
         listener.__class__ = LocalListener
         if int(listener.load_balancer_port) in spoken:
-            listener._spoken = spoken[int(listener.load_balancer_port)].upper()
+            listener.spoken = spoken[int(listener.load_balancer_port)].upper()
 
 
 def _of_name(backend: Any, name: str) -> Any:

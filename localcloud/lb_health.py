@@ -20,7 +20,7 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """How a target stands, HAProxy's name for the last check's outcome, and the status it was answered with."""
+    """How a target stands, what HAProxy calls the last check's outcome, and its HTTP status."""
 
     phase: Phase
     outcome: str = ""
@@ -94,7 +94,12 @@ TARGET_OTHER_ZONE = Told(
 )
 TARGET_DRAINING = Told("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
 TARGET_REGISTERING = Told("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
-_TARGET_CHECKING = Told("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
+_TARGET = {
+    Phase.HEALTHY: Told("healthy", "", ""),
+    Phase.DRAINING: TARGET_DRAINING,
+    Phase.REGISTERING: TARGET_REGISTERING,
+    Phase.CHECKING: Told("initial", "Elb.InitialHealthChecking", "Initial health checks in progress"),
+}
 
 
 def target_not_running(state: str) -> Told:
@@ -105,15 +110,8 @@ def target_not_running(state: str) -> Told:
 
 def target(finding: Finding) -> Told:
     """For DescribeTargetHealth; a healthy target has neither reason nor description."""
-    match finding.phase:
-        case Phase.HEALTHY:
-            return Told("healthy", "", "")
-        case Phase.DRAINING:
-            return TARGET_DRAINING
-        case Phase.REGISTERING:
-            return TARGET_REGISTERING
-        case Phase.CHECKING:
-            return _TARGET_CHECKING
+    if finding.phase in _TARGET:
+        return _TARGET[finding.phase]
     if "TOUT" in finding.outcome:
         return Told("unhealthy", "Target.Timeout", "Request timed out")
     if "L7STS" in finding.outcome:

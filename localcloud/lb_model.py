@@ -30,7 +30,8 @@ class Pool:
     """Targets that are checked alike and among which requests are shared out.
 
     With `zones`, each zone gets its turn and the least loaded target in it the request; without, the least
-    loaded of all does. `drain_seconds` is how long a target that leaves may finish what it has begun.
+    loaded of all does. `drain_seconds` is how long a target that leaves may finish what it has begun;
+    `metric` is what CloudWatch calls a target group.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Pool:
     zones: tuple[str, ...] = ()
     drain_seconds: int = 300
     balance: Literal["leastconn", "roundrobin"] = "leastconn"
+    metric: str = ""
 
     def backend(self, zone: str) -> str:
         """The name of the backend that a zone's targets are in."""
@@ -112,7 +114,10 @@ class Listener:
 
 @dataclass(frozen=True)
 class Balancer:
-    """A load balancer with its address in the VPC. `groups` of None lets all traffic pass."""
+    """A load balancer with its address in the VPC.
+
+    `groups` of None lets all traffic pass; `metric` is what CloudWatch calls it.
+    """
 
     id: str
     name: str
@@ -123,6 +128,7 @@ class Balancer:
     pools: tuple[Pool, ...]
     groups: tuple[str, ...] | None = None
     idle_seconds: int = 60
+    metric: str = ""
 
     @property
     def mac(self) -> str:

@@ -110,7 +110,9 @@ def _frontend(balancer: Balancer, listener: Listener, pools: Mapping[str, Pool],
 
 def _http_lines(listener: Listener) -> list[str]:
     return [
-        f'log-format "{LOG_MARK} %f %b %s %ST %Tr %ts %B"',
+        f'log-format "{LOG_MARK} %f %b %s %ST %Tr"',
+        # Else a worker that hands over closes idle connections, one perhaps as its client asks again.
+        "option idle-close-on-response",
         "option forwardfor",
         f"http-request set-header X-Forwarded-Proto {'https' if listener.certificate else 'http'}",
         f"http-request set-header X-Forwarded-Port {listener.port}",
@@ -118,7 +120,7 @@ def _http_lines(listener: Listener) -> list[str]:
 
 
 def _tcp_lines() -> list[str]:
-    return [f'log-format "{LOG_MARK} %f %b %s - %Tc %ts %B"']
+    return [f'log-format "{LOG_MARK} %f %b %s - %Tc"']
 
 
 def _backends(pool: Pool, servers: Iterable[tuple[str, Target]]) -> Iterator[list[str]]:

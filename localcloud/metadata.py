@@ -223,11 +223,11 @@ def _notices(record: Any) -> Tree:
     """What may be about to happen to the instance; absent, and so 404, when nothing is."""
     tree: Tree = {}
     interruption = getattr(record, "interruption", None)
+    action = getattr(record, "interruption_action", "terminate")
     if interruption:
-        tree["spot"] = {
-            "instance-action": json.dumps({"action": "terminate", "time": interruption}),
-            "termination-time": interruption,
-        }
+        tree["spot"] = {"instance-action": json.dumps({"action": action, "time": interruption})}
+        if action == "terminate":
+            tree["spot"]["termination-time"] = interruption
     state = _lifecycle_state(record)
     if state:
         tree["autoscaling"] = {"target-lifecycle-state": state}

@@ -34,7 +34,7 @@ NEEDS = (
     Need("openssh-client", "ssh", "carries the image tests to fresh nodes"),
     Need("procps", "sysctl", "lets the machines' network forward"),
     Need("haproxy", "haproxy", "carries the load balancers' traffic", service="haproxy.service"),
-    Need("bind9", "named", "answers for the names of load balancers and Route 53", service="named.service"),
+    Need("bind9", "named", "answers for Route 53's and load balancers' names", service="named.service"),
 )
 
 _ELSEWHERE = "`--cloud aws` works here, with an AWS account; the local cloud needs root on Debian 12 or newer"
@@ -64,7 +64,7 @@ def ensure(say: Callable[[str], None], *, install: bool = True) -> None:
     say(" ".join(command))
     for need in lacking:
         if need.service and mask(need.service):
-            say(f"{need.service} stays off on this computer; to use it: systemctl unmask {need.service}")
+            say(f"{need.service} stays off here; to use it: systemctl unmask {need.service}")
     _install(command)
 
 
@@ -82,7 +82,7 @@ def refuse_where_impossible(platform: str, uid: int, *, has_apt: bool) -> None:
 
 
 def mask(service: str, units: Path = Path("/etc/systemd/system")) -> bool:
-    """Keep a service from being started, now and at boot. Returns whether that was to do and could be done."""
+    """Keep a service from being started, now and at boot. Returns whether that was to do."""
     unit = units / service
     if not units.is_dir() or unit.is_symlink() or unit.exists():
         return False

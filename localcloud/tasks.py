@@ -46,7 +46,18 @@ class Status:
             table.add_row(
                 machine["instance_id"], machine["state"], machine["private_ip"], machine["image_id"]
             )
-        return Group(f"the local cloud answers at {self.found['endpoint_url']}", table)
+        shown: list[Any] = [f"the local cloud answers at {self.found['endpoint_url']}", table]
+        if self.found["load_balancers"]:
+            shown += ["", self._balancers()]
+        if self.found["dns"]:
+            shown += ["", f"names: dig @{self.found['dns']['address']} NAME"]
+        return Group(*shown)
+
+    def _balancers(self) -> Table:
+        table = Table("load balancer", "type", "address", "name", box=None)
+        for one in self.found["load_balancers"]:
+            table.add_row(one["name"], one["type"], one["address"], one["dns_name"])
+        return table
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,7 @@ class Faulty:
             lines.append(f"what is made is seen {self.found['late_seconds']:g} seconds later")
         if self.found["dead_machines"]:
             lines.append(f"the next {self.found['dead_machines']} machines do not boot")
+        lines += [f"{zone} has no room for another instance" for zone in self.found["full_zones"]]
         return "\n".join(lines) or "nothing is to fail; `invoke --help local.fault` tells what can"
 
 
@@ -172,6 +184,10 @@ def env(_: Context) -> None:
         "count": "how many calls fail",
         "late": "seconds for which Describe calls do not find what is made from now on, when they name it",
         "machines": "how many of the next machines do not boot",
+        "zone": "an availability zone that has no room for another instance",
+        "interrupt": "an instance that is taken away, as a spot instance is: told so first, then ended",
+        "seconds": "how long after it was told so (AWS: 120)",
+        "stop": "stop the instance instead of terminating it",
         "clear": "let everything go well again",
     }
 )
@@ -183,6 +199,10 @@ def fault(
     count: int = 1,
     late: str = "",
     machines: int = 0,
+    zone: str = "",
+    interrupt: str = "",
+    seconds: float = 120.0,
+    stop: bool = False,
     clear: bool = False,
 ) -> Faulty:
     """Make the local cloud fail on purpose, until it ends; without options, show what is still to fail."""
@@ -197,7 +217,12 @@ def fault(
         wanted["late_seconds"] = _seconds(late)
     if machines:
         wanted["dead_machines"] = machines
-    return Faulty(control.fault(site_from_environment(), wanted))
+    if zone:
+        wanted["full_zone"] = zone
+    site = site_from_environment()
+    if interrupt:
+        control.interrupt(site, interrupt, seconds, "stop" if stop else "terminate")
+    return Faulty(control.fault(site, wanted))
 
 
 def _seconds(text: str) -> float:

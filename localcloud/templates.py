@@ -1,4 +1,4 @@
-"""Launch templates as EC2 and Auto Scaling read them: versions made of others, and the version asked for."""
+"""Launch templates as EC2 reads them: versions made of others, and tags as they are now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _request = threading.local()  # what moto's own layers drop between the request 
 
 
 def install() -> None:
-    """Let CreateLaunchTemplateVersion heed SourceVersion, and Auto Scaling the version its group names."""
+    """Let CreateLaunchTemplateVersion heed SourceVersion, and DescribeLaunchTemplates tags put later."""
 
     def wrap_response(original: Callable[..., Any]) -> Callable[..., Any]:
         def create_launch_template_version(self: Any) -> Any:
@@ -33,34 +33,21 @@ def install() -> None:
 
         return create_version
 
-    def wrap_group(original: Callable[..., Any]) -> Callable[..., Any]:
-        def replace_autoscaling_group_instances(self: Any, *args: Any) -> None:
-            _request.version = self.launch_template_version if self.ec2_launch_template else None
-            try:
-                original(self, *args)
-            finally:
-                _request.version = None
-
-        return replace_autoscaling_group_instances
-
-    def wrap_lookup(original: Callable[..., Any]) -> Callable[..., Any]:
-        def get_template(self: Any, launch_template_arg: dict[str, Any]) -> Any:
-            return original(self, with_version(launch_template_arg))
-
-        return get_template
-
-    replace("moto.ec2.models.instances:InstanceBackend._get_template_from_args", wrap_lookup)
     replace(
         "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version", wrap_response
     )
     replace("moto.ec2.models.launch_templates:LaunchTemplate.create_version", wrap_template)
-    replace("moto.autoscaling.models:FakeAutoScalingGroup.replace_autoscaling_group_instances", wrap_group)
+    replace("moto.ec2.models.launch_templates:LaunchTemplateBackend.describe_launch_templates", _with_tags)
 
 
-def with_version(template: dict[str, Any]) -> dict[str, Any]:
-    """A launch's template with the version of the Auto Scaling group that is launching, if one is."""
-    wanted = getattr(_request, "version", None)
-    return {**template, "Version": wanted} if wanted and "Version" not in template else template
+def _with_tags(original: Callable[..., Any]) -> Callable[..., Any]:
+    def describe_launch_templates(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # moto keeps the tags of a template's birth beside those it has now.
+        for template in self.launch_templates.values():
+            template.tags = template.get_tags()
+        return original(self, *args, **kwargs)
+
+    return describe_launch_templates
 
 
 def merged(source: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:

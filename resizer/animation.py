@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import count
 
 from PIL import Image
 
@@ -35,17 +34,17 @@ def frame_count(image: Image.Image, data: bytes, fmt: str, limits: Limits) -> in
 
 
 def film(
-    image: Image.Image, wanted: Plan, steps: Steps, options: Options, deadline: Deadline, fmt: str
+    image: Image.Image, count: int, wanted: Plan, steps: Steps, options: Options, deadline: Deadline, fmt: str
 ) -> Film:
-    """Return the finished frames of an open animation, by a plan made for its canvas as turned by `steps`.
+    """Return the `count` finished frames of an open animation, by a plan for its canvas as turned by `steps`.
 
-    Raises TooSlowError, and whatever a broken frame makes Pillow raise.
+    Raises TooSlowError, and whatever a frame that is broken or missing makes Pillow raise.
     """
     frames: list[Image.Image] = []
     durations: list[int] = []
     profile = image.info.get("icc_profile")
     plays = _plays(image)
-    for frame in _frames(image):
+    for frame in _frames(image, count):
         upright = _turned(frame, steps)
         if not frames and options.mode == "smart":
             wanted = replace(wanted, box=smart.moved(upright, wanted.box))
@@ -56,13 +55,10 @@ def film(
     return Film(frames, durations, plays)
 
 
-def _frames(image: Image.Image) -> Iterator[Image.Image]:
+def _frames(image: Image.Image, count: int) -> Iterator[Image.Image]:
     size = image.size
-    for number in count():
-        try:
-            image.seek(number)
-        except EOFError:
-            return
+    for number in range(count):
+        image.seek(number)
         if image.size != size:  # a GIF whose later frames reach beyond the canvas
             raise ValueError("its frames are of different sizes")
         yield image.convert("RGBA" if image.has_transparency_data else "RGB")

@@ -1,45 +1,37 @@
-"""The WSGI application: from the disk, else from the store, else rendered."""
+"""The WSGI application: what Apache does not find on the disk is asked here."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+import secrets
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from resizer import reply
+from resizer import accept, metrics, reply
 from resizer.address import parse, path_of
-from resizer.blob import Blob
-from resizer.errors import MethodError, MissingError, RefusalError, ResizerError
+from resizer.errors import MethodError, MissingError, RefusalError
 from resizer.flight import Flight
-from resizer.gate import Gate
-from resizer.limits import Limits
-from resizer.media import media_type
-from resizer.pixels import render
+from resizer.health import Health
+from resizer.ladder import Found, Ladder, Wanted
+from resizer.originals import Originals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from resizer.address import Address
-    from resizer.cache import DiskCache
     from resizer.config import Config
-    from resizer.store import Store
+    from resizer.job import Done
+    from resizer.ladder import Tools
 
 _log = logging.getLogger(__name__)
+_FALLBACKS = 64  # renderings of the fallback image that a process remembers
+_FALLS_BACK = frozenset({404, 415, 422})
 
 
-@dataclass(frozen=True)
-class Found:
-    """A result, and where it was found: disk, store, rendered, or shared with who found it."""
-
-    blob: Blob
-    media_type: str
-    origin: str
-
-
-def make_application(config: Config, store: Store, cache: DiskCache) -> WSGIApplication:
-    """Return the application; it may be called by many threads at once."""
-    desk = Desk(config, store, cache)
+def make_application(config: Config, tools: Tools) -> WSGIApplication:
+    """Return the application; it may be called by many threads at once. Raises ConfigError."""
+    desk = Desk(config, tools)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         answer = desk.answer(environ)
@@ -52,86 +44,70 @@ def make_application(config: Config, store: Store, cache: DiskCache) -> WSGIAppl
 class Desk:
     """Answers requests for resized images."""
 
-    def __init__(self, config: Config, store: Store, cache: DiskCache) -> None:
+    def __init__(self, config: Config, tools: Tools) -> None:
         self._config = config
-        self._store = store
-        self._cache = cache
-        self._flight: Flight[Found] = Flight(cache.lock_dir, config.flight_seconds)
-        self._gate = Gate(config.renders, config.queue_seconds)
+        self._rules = config.rules
+        self._manners = reply.Manners(config)
+        self._health = Health(config, tools)
+        lock_dir = config.run_dir / "locks" if config.run_dir else tools.cache.lock_dir
+        self._ladder = Ladder(config, tools, Flight[Found](lock_dir, config.flight_seconds))
+        self._fallback = config.fallback.read_bytes() if config.fallback else None
+        self._as_fallback = lru_cache(_FALLBACKS)(self._rendered_fallback)
+        self._originals = Originals(config, tools)
 
     def answer(self, environ: WSGIEnvironment) -> reply.Reply:
         """Answer one request; refusals become replies, and from 500 upwards a line in the log too."""
+        # Apache with mod_unique_id has given the request a name already, and puts it into the reply too.
+        given = environ.get("UNIQUE_ID")
+        request_id = str(given or secrets.token_urlsafe(12))
+        answer = self._answer(environ, request_id)
+        return answer if given else answer.identified(request_id)
+
+    def _answer(self, environ: WSGIEnvironment, request_id: str) -> reply.Reply:
         try:
             return self._respond(environ)
         except RefusalError as error:
+            metrics.ERRORS.labels(error.code).inc()
             if error.status >= 500:
-                _log.error("%a: %s %s %s", environ.get("PATH_INFO"), error.code, error, error.hint)
-            return reply.refusal(error, self._config.error_max_age_seconds)
+                path = environ.get("PATH_INFO")
+                _log.error("%s %a: %s %s %s", request_id, path, error.code, error, error.hint)
+            return self._refusal(environ, error)
 
     def _respond(self, environ: WSGIEnvironment) -> reply.Reply:
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             raise MethodError("Only GET and HEAD are understood.", "Upload images to the store, not here.")
         path = path_of(environ.get("PATH_INFO", ""))
-        if path == "/health":
-            return reply.health()
-        found = self._find(self._address(path))
-        age = self._config.max_age_seconds
-        if reply.is_current(environ, found.blob):
-            return reply.not_modified(found.blob, age)
-        return reply.success(found.blob, found.media_type, found.origin, age)
+        own: dict[str, Callable[[], reply.Reply]] = {
+            "/health": reply.health,
+            "/health/deep": self._health.reply,
+            "/metrics": lambda: reply.plain(metrics.text(), metrics.CONTENT_TYPE),
+        }
+        answer = own.get(path)
+        if answer is not None:
+            return answer()
+        wanted = self._wanted(environ)
+        found = self._ladder.find(wanted)
+        metrics.ANSWERS.labels(found.origin).inc()
+        return self._manners.image(environ, wanted, found)
 
-    def _address(self, path: str) -> Address:
-        return parse(path, self._config.rules)
+    def _wanted(self, environ: WSGIEnvironment) -> Wanted:
+        address = parse(path_of(environ.get("PATH_INFO", "")), self._rules)
+        if address.format != "auto":
+            return Wanted(address)
+        best = accept.best(environ.get("HTTP_ACCEPT", ""), address.key)
+        return Wanted(address.negotiated(best), negotiated=True)
 
-    def _find(self, address: Address) -> Found:
-        found = self._on_disk(address)
-        if found is not None:
-            return found
-        landed = self._flight.run(address.result, lambda: self._bring(address))
-        if not landed.led:
-            return replace(landed.value, origin="shared")
-        # After the landing, so that nobody waits for the upload who only wants the picture.
-        if landed.value.origin == "rendered":
-            self._keep(address, landed.value)
-        return landed.value
+    def _refusal(self, environ: WSGIEnvironment, error: RefusalError) -> reply.Reply:
+        if self._fallback is not None and error.status in _FALLS_BACK:
+            try:
+                done = self._as_fallback(self._wanted(environ).address)
+            except RefusalError:
+                _log.exception("The fallback image cannot be rendered")
+            else:
+                return self._manners.fallback(error, done.result.data, done.result.media_type)
+        return self._manners.refusal(error)
 
-    def _bring(self, address: Address) -> Found:
-        """Get a result onto the disk. Another process may have done so since we looked."""
-        found = self._on_disk(address)
-        if found is None:
-            found = self._in_store(address) or self._rendered(address)
-            self._cache.write(address, found.blob)
-        return found
-
-    def _on_disk(self, address: Address) -> Found | None:
-        return _recognised(self._cache.read(address), "disk")
-
-    def _in_store(self, address: Address) -> Found | None:
-        try:
-            key = self._config.result(address.result)
-            return _recognised(self._store.read(key, self._config.max_original_bytes), "store")
-        except MissingError:
-            return None
-
-    def _rendered(self, address: Address) -> Found:
-        config = self._config
-        original = self._store.read(config.original(address.key), config.max_original_bytes)
-        with self._gate.passage():
-            options = replace(address.options, quality=address.options.quality or config.quality)
-            limits = Limits(config.max_pixels, config.max_original_bytes)
-            kept = (media_type(original.data) or "").removeprefix("image/") or "jpeg"
-            picture = render(original.data, options, limits, kept)
-        return Found(Blob(picture.data, original.modified), picture.media_type, "rendered")
-
-    def _keep(self, address: Address, found: Found) -> None:
-        """Share a result with the other nodes; if that fails they render it themselves."""
-        try:
-            self._store.write(self._config.result(address.result), found.blob, found.media_type)
-        except ResizerError as error:
-            _log.warning("The store did not keep the result %a: %s %s", address.path, error, error.hint)
-
-
-def _recognised(blob: Blob | None, origin: str) -> Found | None:
-    """Take what is kept for a result only if it looks like one: else it is rendered anew, and replaced."""
-    kind = media_type(blob.data) if blob else None
-    return Found(blob, kind, origin) if blob and kind else None
+    def _rendered_fallback(self, address: Address) -> Done:
+        if self._fallback is None:
+            raise MissingError("There is no fallback image.", "Name one in the configuration.")
+        return self._originals.as_rendered(address, self._fallback)

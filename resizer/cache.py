@@ -1,22 +1,22 @@
-"""The node's disk cache: a tree of files that Apache serves by itself, and beside it one for Python alone.
-
-A result lies at `{root}/{URL path}`, where Apache's `-f` test finds it. But Apache names the media type by
-the file's extension: a result whose extension says something else (`a.bmp` rendered as JPEG, `photo` without
-any) lies at `{root}/.python/{URL path}`, which no address can reach: no key's segment begins with a dot.
-"""
+"""The node's disk cache: results where Apache finds them (see place.py), masters beside them."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resizer import wholefile
+from resizer import metrics, wholefile
 from resizer.blob import Blob
-from resizer.media import media_type, type_by_name
+from resizer.media import media_type
+from resizer.place import MASTER, etag_of_master, master_place, place, stem
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from resizer.address import Address
 
@@ -24,49 +24,97 @@ _log = logging.getLogger(__name__)
 
 
 class DiskCache:
-    """Results on this node's disk. A cache that fails is a slow cache: no method raises OSError."""
+    """Results on this node's disk. A cache that fails is a slow cache: no method raises OSError.
+
+    A disk that fails is counted each time, and logged when it begins and when it ends.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._failing: set[str] = set()
 
     @property
     def lock_dir(self) -> Path:
         """Return the directory for this node's lock files."""
         return self.root / ".locks"
 
-    def read(self, address: Address) -> Blob | None:
+    def read(self, address: Address, *, negotiated: bool = False) -> Blob | None:
         """Return the cached result, or None; a file that is no image is passed over."""
-        for path in (self._for_apache(address), self._for_python(address)):
-            try:
-                with path.open("rb") as file:
-                    blob = Blob(file.read(), int(os.fstat(file.fileno()).st_mtime))
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                continue
-            except OSError as error:
-                _log.warning("The disk cache cannot read %s: %s", path, error)
-                continue
-            if media_type(blob.data) is not None:
-                return blob
-            _log.warning("The disk cache holds what is no image: %s", path)
+        where = place(address, negotiated=negotiated)
+        return self._read(self.root / where) if where else None
+
+    def write(self, address: Address, blob: Blob, *, negotiated: bool = False) -> bool:
+        """Keep a result; False if the disk would not have it: then it is served from the store."""
+        where = place(address, negotiated=negotiated)
+        return bool(where) and self._write(self.root / str(where), blob)
+
+    def master(self, key: str, younger_than: float) -> Blob | None:
+        """Return the master of an original, if it came to this disk after `younger_than`."""
+        for path in self._files(key):
+            if f"-{MASTER}" in path.name:
+                blob = self._read(path)
+                if blob is not None and blob.stored >= younger_than:
+                    return replace(blob, source=etag_of_master(path.name))
         return None
 
-    def write(self, address: Address, blob: Blob) -> bool:
-        """Keep a result; False if the disk would not have it.
+    def write_master(self, key: str, blob: Blob) -> bool:
+        """Keep a master; its `source` is the etag of its original."""
+        return self._write(self.root / master_place(key, blob.source), blob)
 
-        That is so when it is full, and when one key is a directory of another (`a` and `a/b`): such results
-        are then served from the store.
-        """
-        agreed = type_by_name(address.key) == media_type(blob.data)
-        path = self._for_apache(address) if agreed else self._for_python(address)
+    def has_results(self, key: str) -> bool:
+        """Tell whether any size of this original is here."""
+        return any(f"-{MASTER}" not in path.name for path in self._files(key))
+
+    def purge(self, key: str) -> int:
+        """Remove all results of a key, and its masters; return how many files that were."""
+        gone = 0
+        for path in self._files(key):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+                gone += 1
+        return gone
+
+    def _files(self, key: str) -> Iterator[Path]:
+        folder, start = stem(key)
+        try:
+            found = [path for path in (self.root / folder).iterdir() if path.name.startswith(start)]
+        except OSError:
+            return
+        yield from found
+
+    def _read(self, path: Path) -> Blob | None:
+        try:
+            with path.open("rb") as file:
+                state = os.fstat(file.fileno())
+                blob = Blob(file.read(), int(state.st_mtime), stored=int(state.st_ctime))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            self._failed("read", path, error)
+            return None
+        self._recovered("read")
+        if media_type(blob.data) is not None:
+            return blob
+        _log.warning("The disk cache holds what is no image: %s", path)
+        return None
+
+    def _write(self, path: Path, blob: Blob) -> bool:
         try:
             wholefile.write(path, blob)
         except OSError as error:
-            _log.warning("The disk cache cannot keep %s: %s", path, error)
+            self._failed("write", path, error)
             return False
+        self._recovered("write")
         return True
 
-    def _for_apache(self, address: Address) -> Path:
-        return self.root / address.path
+    def _failed(self, operation: str, path: Path, error: OSError) -> None:
+        metrics.CACHE_FAILURES.labels(operation).inc()
+        if operation not in self._failing:
+            self._failing.add(operation)
+            kind = errno.errorcode.get(error.errno or 0, "?")
+            _log.warning("The disk cache fails to %s (%s), first at %s: %s", operation, kind, path, error)
 
-    def _for_python(self, address: Address) -> Path:
-        return self.root / ".python" / address.path
+    def _recovered(self, operation: str) -> None:
+        if operation in self._failing:
+            self._failing.discard(operation)
+            _log.warning("The disk cache is able to %s again.", operation)

@@ -43,6 +43,12 @@ class Config:
         str, prefix(), "where in the store results, masters and purges go; no URL reaches them there"
     ] = "resized"
     cache_dir: Annotated[Path, path(), "the results on this node's disk"] = Path("/var/cache/resizer")
+    run_dir: Annotated[
+        Path | None,
+        path(),
+        "where the node's processes meet: `render.sock` of the render service, locks and counters;"
+        " without it this process renders by itself",
+    ] = None
 
     presets: Annotated[
         Mapping[str, str], pairs(), "options by name; those given replace the shipped ones"
@@ -71,8 +77,10 @@ class Config:
     ] = True
     master_side: Annotated[int, whole(256, 8192), "the longer side of a master, in pixels"] = 2048
     revalidate_seconds: Annotated[
-        int, whole(0, 30 * 86_400), "how long a result is served before its original is looked at again"
-    ] = 3600
+        int,
+        whole(0, 30 * 86_400),
+        "how long a result is served before its original is looked at again; 0: for ever",
+    ] = 86_400
     purge_poll_seconds: Annotated[int, whole(1, 3600), "how often a node looks for purges"] = 10
 
     immutable: Annotated[

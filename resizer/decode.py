@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError
 
@@ -17,9 +19,9 @@ from resizer.media import media_type
 # Pillow's threads would take the cores of other renderings.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
-# libjpeg's authors advise to refuse more: each scan of a few bytes visits every block of the picture.
-_MAX_SCANS = 100
-_START_OF_SCAN = b"\xff\xda"
+# Encoders write about ten. Each scan of a few bytes visits every block of the picture: 25 ms at 50 Mpix.
+_MAX_SCANS = 40
+_START_OF_SCAN = re.compile(rb"\xff\xda")  # three times as fast as bytes.count
 _TIFF_TILE_SIDES = (322, 323)
 # Of libtiff's thirty codecs those that pictures come in; the others are the less fuzzed ones.
 _TIFF_CODECS = frozenset(
@@ -89,7 +91,9 @@ def _judge(image: Image.Image, data: bytes, limits: Limits) -> None:
 
 
 def _judge_scans(image: Image.Image, data: bytes) -> None:
-    if image.info.get("progressive") and data.count(_START_OF_SCAN) > _MAX_SCANS:
+    if not image.info.get("progressive"):
+        return
+    if any(islice(_START_OF_SCAN.finditer(data), _MAX_SCANS, None)):
         raise _undecodable(f"it is a progressive JPEG of more than {_MAX_SCANS} scans")
 
 

@@ -19,6 +19,7 @@ ResizerError
     ├── UndecodableError      422  undecodable
     ├── TooSlowError          422  too_slow
     ├── StoreError            503  store_failed
+    │   └── StoreDeniedError  503  store_denied
     ├── BusyError             503  busy
     └── StoreTimeoutError     504  store_timeout
 """
@@ -170,6 +171,12 @@ class StoreError(RefusalError):
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Say when to come back: stores mend themselves within seconds or within hours."""
         return (("Retry-After", "5"),)
+
+
+class StoreDeniedError(StoreError):
+    """The object store does not let this node do what it has to."""
+
+    status, code = 503, "store_denied"
 
 
 class BusyError(RefusalError):

@@ -13,6 +13,8 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from resizer import metrics
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -42,6 +44,7 @@ class Flight(Generic[T]):
         self._timeout_seconds = timeout_seconds
         self._guard = threading.Lock()
         self._flying: dict[str, Future[T]] = {}
+        self._lockless = False
 
     def run(self, name: str, work: Callable[[], T]) -> Landed[T]:
         """Return, or raise, what comes of `work`: our own, or that going on under the same name."""
@@ -53,6 +56,7 @@ class Flight(Generic[T]):
             return Landed(self._lead(name, mine, work), led=True)
         if wait([other], self._timeout_seconds).done:
             return Landed(other.result(), led=False)
+        metrics.FLIGHT_WAITS.labels("late").inc()
         _log.warning("Waited %s s for %a: going ahead alone", self._timeout_seconds, name)
         return Landed(work(), led=True)
 
@@ -80,7 +84,9 @@ class Flight(Generic[T]):
                 held.callback(os.close, descriptor)
                 self._take(descriptor, name)
             except OSError as error:
-                _log.warning("No lock for %a, other processes may do the same work: %s", name, error)
+                if not self._lockless:
+                    _log.warning("No lock for %a, other processes may do the same work: %s", name, error)
+                self._lockless = True
             yield
 
     def _take(self, descriptor: int, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The gate before the renderers: it bounds how many of them work at once."""
+"""A gate: it bounds how many do something at once."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from resizer.errors import BusyError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_HINT = "Add nodes; or raise renders if the cores are idle."
+
 
 class Gate:
-    """Admits `renders` at a time; whoever has waited `queue_seconds` is sent away."""
+    """Admits `places` at a time; whoever has waited `seconds` is sent away with `sentence`."""
 
-    def __init__(self, renders: int, queue_seconds: float) -> None:
-        self._free = threading.BoundedSemaphore(renders)
-        self._queue_seconds = queue_seconds
+    def __init__(self, places: int, seconds: float, sentence: str = "All renderers are busy.") -> None:
+        self._free = threading.BoundedSemaphore(places)
+        self._seconds = seconds
+        self._sentence = sentence
 
     @contextlib.contextmanager
     def passage(self) -> Iterator[None]:
         """Hold one of the places. Raises BusyError."""
-        if not self._free.acquire(timeout=self._queue_seconds):
-            raise BusyError(
-                f"All renderers were busy for {self._queue_seconds} s.",
-                "Add nodes; or raise renders if the cores are idle.",
-                retry_after_seconds=max(1, int(self._queue_seconds)),
-            )
+        if not self._free.acquire(timeout=self._seconds):
+            raise BusyError(self._sentence, _HINT, retry_after_seconds=max(1, int(self._seconds)))
         try:
             yield
         finally:

@@ -77,10 +77,19 @@ def unturned(box: Box, size: Size, steps: Sequence[Transpose]) -> Box:
     return box
 
 
-def drafted(box: Box, size: Size) -> int:
-    """Return how many times smaller, at most 8, a JPEG may be decoded so that `box` still holds `size`."""
-    ratio = min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1])
+def drafted(box: Box, size: Size, part: float = 1.0) -> int:
+    """Return how many times smaller, at most 8, a JPEG may be decoded so that `box` still holds `size`.
+
+    The JPEG itself is `part` times as large as the picture that the box is measured in.
+    """
+    across, down = (box[2] - box[0]) * part, (box[3] - box[1]) * part
+    ratio = min(across / _least(size[0]), down / _least(size[1]))
     return next(scale for scale in (8, 4, 2, 1) if scale <= ratio or scale == 1)
+
+
+def _least(side: int) -> float:
+    """Half of 834 x 555 is called 417 x 278, and decoded at half its size it has but 277.5 rows."""
+    return side - min(0.5, side * 0.005)
 
 
 def _before(box: Box, size: Size, step: Transpose) -> Box:

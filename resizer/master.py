@@ -11,7 +11,7 @@ import re
 
 from PIL import Image
 
-from resizer.geometry import Size, plan, turned, turns
+from resizer.geometry import Size, drafted, plan, turned, turns
 from resizer.options import Options
 
 LONGEST_SIDE = 1600
@@ -23,6 +23,7 @@ _SHARE = 2
 # the original, for much of that is scaling and encoding; with a third they cost at most a third.
 _PART = 3
 _SMALLEST = 640  # pixels on the longer side: below, the original itself is rendered in a few milliseconds
+_THINNEST = 32  # pixels on the shorter side
 _COMMENT = re.compile(rb"resizer master of ([0-9]{1,5}) x ([0-9]{1,5})")
 
 
@@ -32,7 +33,8 @@ def master_size(source: Size, longest_side: int) -> Size | None:
     It is a third of the original's, or as much less as `longest_side` asks for.
     """
     side = min(longest_side, max(source) // _PART)
-    return plan(source, Options(width=side, height=side)).size if side >= _SMALLEST else None
+    size = plan(source, Options(width=side, height=side)).size
+    return size if side >= _SMALLEST and min(size) >= _THINNEST else None
 
 
 def comment(source: Size) -> bytes:
@@ -64,5 +66,4 @@ def suffices(head: bytes, options: Options) -> bool:
         source = true_size(image)
         wanted = plan(turned(source, turns(1, options.rotate)), options)
         ratio = image.width / source[0]
-    width, height = wanted.box[2] - wanted.box[0], wanted.box[3] - wanted.box[1]
-    return min(width * ratio / wanted.size[0], height * ratio / wanted.size[1]) >= _SHARE
+    return drafted(wanted.box, wanted.size, ratio) >= _SHARE

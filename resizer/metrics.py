@@ -52,9 +52,7 @@ def _seconds(name: str, tells: str, labels: Iterable[str] = ()) -> Histogram:
 ANSWERS = _counter("answers_total", "Images served by Python: disk, s3, render, shared", ["tier"])
 ERRORS = _counter("errors_total", "Requests refused, by the code in their body", ["code"])
 RENDERS = _counter("renders_total", "Results rendered, by their format and what from", ["format", "source"])
-STAGES = _seconds(
-    "stage", "Where a miss spends its time: wait, fetch, decode, scale, encode, keep", ["stage"]
-)
+STAGES = _seconds("stage", "Where a miss spends its time: wait, fetch, render, keep", ["stage"])
 MASTERS = _counter("masters_total", "Masters: made, used, or not worth it", ["outcome"])
 BYTES_IN = _counter("original_bytes_total", "Bytes of originals and masters read")
 BYTES_OUT = _counter("result_bytes_total", "Bytes of results rendered")

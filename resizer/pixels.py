@@ -90,7 +90,7 @@ def _made(
     limits.admit_output(*wanted.canvas)
     rights = exif_of_rights(image)
     if frames > 1 and limits.admits_frames(frames, wanted.canvas[0] * wanted.canvas[1]):
-        film = animation.film(image, wanted, steps, options, deadline, fmt)
+        film = animation.film(image, frames, wanted, steps, options, deadline, fmt)
         return encode.encoded_film(film, fmt, options.quality, rights), wanted.canvas
     picture = still.small(image, wanted, source, steps, options)
     deadline.check()

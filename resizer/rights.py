@@ -17,8 +17,8 @@ _XMP = {
     _ARTIST: re.compile(rb"<dc:creator>.{0,200}?<rdf:li[^>]{0,100}>([^<]{1,2000})<", re.DOTALL),
     _COPYRIGHT: re.compile(rb"<dc:rights>.{0,200}?<rdf:li[^>]{0,100}>([^<]{1,2000})<", re.DOTALL),
 }
-_MAX_LENGTH = 500
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+_MAX_LENGTH = 500  # bytes
+_UNPRINTABLE = re.compile(rb"[\x00-\x1f\x7f]+")
 
 
 def exif_of_rights(image: Image.Image) -> bytes:
@@ -33,7 +33,7 @@ def exif_of_rights(image: Image.Image) -> bytes:
     return kept.tobytes() if kept else b""
 
 
-def _first(image: Image.Image, tag: int) -> str:
+def _first(image: Image.Image, tag: int) -> bytes:
     for look in (_in_exif, _in_iptc, _in_xmp):
         try:
             text = look(image, tag)
@@ -41,29 +41,30 @@ def _first(image: Image.Image, tag: int) -> str:
             continue
         if text:
             return text
-    return ""
+    return b""
 
 
-def _in_exif(image: Image.Image, tag: int) -> str:
-    return _text(image.getexif().get(tag))
+def _in_exif(image: Image.Image, tag: int) -> bytes:
+    return _clean(image.getexif().get(tag))
 
 
-def _in_iptc(image: Image.Image, tag: int) -> str:
+def _in_iptc(image: Image.Image, tag: int) -> bytes:
     if image.format not in {"JPEG", "MPO"} or "photoshop" not in image.info:
-        return ""
+        return b""
     found: Mapping[Any, Any] = IptcImagePlugin.getiptcinfo(image) or {}  # type: ignore[arg-type]
-    return _text(found.get(_IPTC[tag]))
+    return _clean(found.get(_IPTC[tag]))
 
 
-def _in_xmp(image: Image.Image, tag: int) -> str:
+def _in_xmp(image: Image.Image, tag: int) -> bytes:
     xmp = image.info.get("xmp", b"")
     match = _XMP[tag].search(xmp) if isinstance(xmp, bytes) else None
-    return html.unescape(_text(match[1])) if match else ""
+    return _clean(html.unescape(match[1].decode("utf-8", "replace")).encode()) if match else b""
 
 
-def _text(value: object) -> str:
+def _clean(value: object) -> bytes:
+    """Return a text's bytes as they were: Pillow reads EXIF as Latin-1, while cameras write that or UTF-8."""
     if isinstance(value, list) and value:
         value = value[0]
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return _UNPRINTABLE.sub(" ", value).strip()[:_MAX_LENGTH] if isinstance(value, str) else ""
+    if isinstance(value, str):
+        value = value.encode("latin-1", "replace")
+    return _UNPRINTABLE.sub(b" ", value).strip()[:_MAX_LENGTH] if isinstance(value, bytes) else b""

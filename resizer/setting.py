@@ -78,7 +78,7 @@ def texts(choices: tuple[str, ...] = (), words: str = "a list of strings") -> Ki
     """A list of strings, or one string of words, as a node's input gives it."""
 
     def read(value: Any) -> tuple[str, ...]:
-        items = value.split() if isinstance(value, str) else value
+        items = [word.strip(",") for word in value.split()] if isinstance(value, str) else value
         if not isinstance(items, list) or not all(isinstance(item, str) and item for item in items):
             raise ValueError
         if choices and not set(items) <= set(choices):

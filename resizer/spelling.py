@@ -161,8 +161,16 @@ def _read(token: str) -> tuple[Word, Any]:
         if match:
             return word, word.read(match[1])
     examples = [word.example for word in WORDS]
+    same = [example for example in examples if _stem(example) == _stem(token)]
+    if same:
+        raise _bad(token, "is malformed", f"Write it like {same[0]}.")
     near = difflib.get_close_matches(token, examples, 1, 0.4) or [NOTHING, *examples]
-    raise _bad(token, "is unknown, or its value malformed", f"Options are written like {'; '.join(near)}.")
+    raise _bad(token, "is unknown", f"Options are written like {'; '.join(near)}.")
+
+
+def _stem(token: str) -> str:
+    letters = re.match(r"[a-z]+_?", token)
+    return letters[0] if letters else ""
 
 
 def _check(options: Options, bounds: Bounds) -> None:

@@ -22,6 +22,8 @@ from resizer.options import Colour, Options
 _ORIENTATION = 0x0112
 # Beyond this many times the wanted size pixels are averaged before the final LANCZOS: 53 dB of a full one.
 _GAP = 3.0
+# A master has lost its finest detail already: an eighth of it, cheap to avoid, would show moire in text.
+_COARSEST = 4
 
 
 def orientation(image: Image.Image) -> int:
@@ -89,6 +91,6 @@ def _drafted(image: Image.Image, box: Box, source: Size, size: Size, *, gray: bo
     box = box[0] * across, box[1] * down, right, bottom
     if not draftable(image):
         return box
-    scale = drafted(box, size)
+    scale = min(drafted(box, size), _COARSEST if across < 1 else 8)
     image.draft("L" if gray else None, (image.width // scale, image.height // scale))
     return box[0] / scale, box[1] / scale, box[2] / scale, box[3] / scale

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ def write(path: Path, blob: Blob) -> None:
     """Put `blob` at `path`, making its directories, with the blob's `modified` as its modification time.
 
     Readers see the old file or the whole new one: the bytes go to a temporary file beside it and reach the
-    disk before the rename. Whatever goes wrong, the temporary file is removed. Raises OSError.
+    disk before the rename, for Apache would serve for ever what a power failure had cut short. Whatever goes
+    wrong, the temporary file is removed; one left by a process that was killed is the keeper's to remove.
+    Raises OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(TEMPORARY_PREFIX + secrets.token_hex(8))
     try:
         _fill(temporary, blob)
@@ -34,9 +36,14 @@ def write(path: Path, blob: Blob) -> None:
 
 def _fill(path: Path, blob: Blob) -> None:
     # Not mkstemp: its files are for their owner only, and Apache may run as somebody else.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, flags, 0o644)
     with os.fdopen(descriptor, "wb") as file:
         file.write(blob.data)
         file.flush()
+        os.utime(descriptor, (time.time(), blob.modified))
         os.fsync(descriptor)
-        os.utime(descriptor, (blob.modified, blob.modified))

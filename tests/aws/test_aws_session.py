@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,3 +30,8 @@ def test_a_fleets_client_is_made_once_and_aims_at_the_same_region(fresh: Cloud, 
     assert getattr(fresh, name) is getattr(fresh, name)
     assert fresh.elb.meta.region_name == fresh.region == "eu-central-1"
     assert getattr(fresh, name).meta.config.retries["total_max_attempts"] == 10
+
+
+def test_a_client_made_later_aims_where_the_cloud_was_found(mock_cloud: Cloud) -> None:
+    elsewhere = replace(mock_cloud, endpoint_url="http://127.0.0.1:1")
+    assert {getattr(elsewhere, name).meta.endpoint_url for name in LATER_CLIENTS} == {"http://127.0.0.1:1"}

@@ -15,7 +15,10 @@ SPECS = Path(__file__).parents[2] / "bake"
 RENDERED = [
     "/etc/tmpfiles.d/resizer.conf",
     "/etc/amibake/templates/resizer.toml",
+    "/etc/apache2/conf-enabled/zz-resizer.conf",
     "/etc/apache2/sites-available/resizer.conf",
+    "/etc/systemd/system/apache2.service.d/resizer.conf",
+    "/etc/systemd/system/resizer-keeper.service",
 ]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from invoke.collection import Collection
 from invoke.config import Config
 from invoke.context import Context
 from invoke.program import Program
@@ -126,6 +128,16 @@ def test_a_cloud_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]
 # --- the commands themselves ---
 
 
+def test_a_flag_that_may_be_repeated_is_heard_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(_: Context, host: Sequence[str] = ()) -> Done:
+        assert host == ["a", "b"]
+        return Done()
+
+    program = Program(namespace=Collection(tasks.at_the_desk(task(body, iterable=["host"]), cloud=False)))
+    program.run(["invoke", "body", "--host", "a", "--host", "b"], exit=False)
+    assert capsys.readouterr().out == "it is done\n"
+
+
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION", "ENDPOINT_URL")
@@ -188,6 +200,12 @@ def test_a_spec_that_is_not_there_is_named(no_cloud: None, capsys: pytest.Captur
     heard = capsys.readouterr()
     assert heard.out == ""
     assert "bake/none.toml: there is no such spec file" in heard.err
+
+
+@pytest.mark.parametrize("name", sorted(tasks.ns.task_names))
+def test_no_flag_takes_its_value_apart(name: str) -> None:
+    kinds = {one.name: one.kind for one in tasks.ns[name].get_arguments()}
+    assert [flag for flag, kind in kinds.items() if kind is tuple] == []
 
 
 @pytest.mark.parametrize("name", sorted(tasks.ns.task_names))

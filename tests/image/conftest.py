@@ -125,7 +125,7 @@ def aws() -> boto3.Session:
 @pytest.fixture(scope="module")
 def get(host: Any) -> Any:
     """Ask the node's web server from the desk, as a client would: `get("/health").status`."""
-    return lambda path: _ask(host, path)
+    return lambda path, method="GET", **headers: _ask(host, path, method, **headers)
 
 
 @pytest.fixture(scope="session")
@@ -134,10 +134,10 @@ def get_from() -> Any:
     return _ask
 
 
-def _ask(host: Any, path: str) -> Answer:
+def _ask(host: Any, path: str, method: str = "GET", **headers: str) -> Answer:
     connection = HTTPConnection(host.backend.host.name, timeout=60)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, headers, response.read())

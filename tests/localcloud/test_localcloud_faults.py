@@ -54,7 +54,7 @@ def test_nothing_fails_unless_it_was_asked_for() -> None:
     faults = Faults()
     assert outcomes(faults, 3) == ["fine", "fine", "fine"]
     assert not faults.machine_dies()
-    assert faults.document() == {"refused": [], "late_seconds": 0.0, "dead_machines": 0}
+    assert faults.document() == {"refused": [], "late_seconds": 0.0, "dead_machines": 0, "full_zones": []}
 
 
 def test_the_nth_call_fails_and_as_many_after_it_as_asked_for() -> None:
@@ -236,13 +236,10 @@ def test_reading_is_no_change() -> None:
 
 def test_the_page_sets_shows_and_clears_faults() -> None:
     desk = Desk()
-    assert desk.set(late_seconds=2, dead_machines=1) == {
-        "refused": [],
-        "late_seconds": 2.0,
-        "dead_machines": 1,
-    }
-    assert desk.set() == {"refused": [], "late_seconds": 2.0, "dead_machines": 1}
-    assert desk.set(clear=True) == {"refused": [], "late_seconds": 0.0, "dead_machines": 0}
+    set_ = {"refused": [], "late_seconds": 2.0, "dead_machines": 1, "full_zones": ["us-east-1a"]}
+    assert desk.set(late_seconds=2, dead_machines=1, full_zone="us-east-1a") == set_
+    assert desk.set() == set_
+    assert desk.set(clear=True) == {"refused": [], "late_seconds": 0.0, "dead_machines": 0, "full_zones": []}
 
 
 @pytest.mark.parametrize("wanted", [{"refuse": {"action": "X", "often": 3}}, {"late_seconds": "soon"}])

@@ -8,7 +8,7 @@ import pytest
 
 from localcloud.checks import Checked, Health
 from localcloud.metadata import _notices
-from localcloud.templates import merged, with_version
+from localcloud.templates import merged
 
 
 def record(**more: object) -> SimpleNamespace:
@@ -37,13 +37,6 @@ def test_a_template_version_made_of_another_has_what_it_does_not_replace() -> No
     assert merged(source, {"ImageId": "ami-2"}) == {
         "ImageId": "ami-2",
         "MetadataOptions": {"HttpTokens": "required"},
-    }
-
-
-def test_a_launch_outside_of_auto_scaling_has_the_version_it_names() -> None:
-    assert with_version({"LaunchTemplateId": "lt-1", "Version": "3"}) == {
-        "LaunchTemplateId": "lt-1",
-        "Version": "3",
     }
 
 

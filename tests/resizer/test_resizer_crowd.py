@@ -28,11 +28,11 @@ def crowd(nodes: list[Node], urls: list[str]) -> list[Any]:
     def hold(_verb: str, _key: str) -> None:
         assert released.wait(PATIENCE_SECONDS)
 
-    def watched(cache: DiskCache) -> Callable[[Address], Blob | None]:
+    def watched(cache: DiskCache) -> Callable[..., Blob | None]:
         read = cache.read
 
-        def look(address: Address) -> Blob | None:
-            found = read(address)
+        def look(address: Address, *, negotiated: bool = False) -> Blob | None:
+            found = read(address, negotiated=negotiated)
             lookers.add(threading.get_ident())
             if len(lookers) == len(urls):
                 released.set()
@@ -57,7 +57,7 @@ def test_a_crowd_for_one_picture_costs_one_rendering(photo: Node) -> None:
     answers = crowd([photo], ["/w300/a.jpg"] * 24)
     assert {answer.status for answer in answers} == {200}
     assert len({answer.body for answer in answers}) == 1
-    assert sorted(answer.headers["X-Resizer"] for answer in answers) == ["rendered"] + ["shared"] * 23
+    assert sorted(answer.headers["X-Resizer"] for answer in answers) == ["render"] + ["shared"] * 23
     assert photo.store.log.count(("read", "a.jpg")) == 1
     assert photo.store.log.count(("write", "resized/w300/a.jpg")) == 1
 

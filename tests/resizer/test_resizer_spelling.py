@@ -125,6 +125,13 @@ def test_a_near_miss_is_told_how_to_write_it() -> None:
     assert "blur2.5" in caught.value.hint
 
 
+def test_a_malformed_one_is_told_its_form() -> None:
+    for text, form in {"w0": "w300", "f_bmp": "f_avif", "rot45": "rot180", "dpr": "dpr2"}.items():
+        with pytest.raises(BadOptionError, match="is malformed") as caught:
+            parse(text, BOUNDS)
+        assert form in caught.value.hint
+
+
 def test_every_field_has_one_word() -> None:
     assert sorted(word.field for word in WORDS) == sorted(vars(Options()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,11 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from resizer.blob import Blob
-from resizer.errors import MissingError, StoreError, StoreTimeoutError, TooManyBytesError
-from resizer.store import FolderStore, S3Store, Store
+from resizer.bucket import S3Store, connector
+from resizer.config import Config
+from resizer.errors import MissingError, StoreDeniedError, StoreError, StoreTimeoutError, TooManyBytesError
+from resizer.folder import FolderStore
+from resizer.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,22 +40,59 @@ def client() -> Iterator[Any]:
 @pytest.fixture(params=["bucket", "folder"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return (
-        S3Store(request.getfixturevalue("client"), "photos")
+        S3Store(lambda: request.getfixturevalue("client"), "photos")
         if request.param == "bucket"
         else FolderStore(tmp_path)
     )
 
 
 def test_what_was_written_is_read_back_with_its_time(store: Store) -> None:
-    blob = Blob(b"\x00bytes\xff" * 1000, LONG_AGO)
+    blob = Blob(b"\x00bytes\xff" * 1000, LONG_AGO, source="etag of the original")
     store.write("resized/w300/ä b/c+d%.jpg", blob, "image/jpeg")
-    assert store.read("resized/w300/ä b/c+d%.jpg", LIMIT) == blob
+    found = store.read("resized/w300/ä b/c+d%.jpg", LIMIT)
+    assert (found.data, found.modified, found.source) == (blob.data, LONG_AGO, "etag of the original")
+    assert abs(found.stored - time.time()) < 60
 
 
 def test_a_second_write_replaces_the_first(store: Store) -> None:
     store.write("a", Blob(b"first and longer", LONG_AGO), "image/png")
     store.write("a", Blob(b"second", LONG_AGO + 1), "image/png")
-    assert store.read("a", LIMIT) == Blob(b"second", LONG_AGO + 1)
+    found = store.read("a", LIMIT)
+    assert (found.data, found.modified) == (b"second", LONG_AGO + 1)
+
+
+def test_an_etag_changes_with_the_bytes_and_needs_no_reading(store: Store) -> None:
+    store.write("a", Blob(b"first", LONG_AGO), "image/png")
+    first = store.etag("a")
+    assert first == store.read("a", LIMIT).etag
+    store.write("a", Blob(b"second", LONG_AGO + 1), "image/png")
+    assert store.etag("a") not in {first, ""}
+
+
+def test_what_was_deleted_is_missing_and_what_never_was_is_no_fault(store: Store) -> None:
+    for key in ("a/b", "a/c"):
+        store.write(key, Blob(b"x", LONG_AGO, source="s"), "image/png")
+    store.delete(["a/b", "never", "a/b/c"])
+    store.delete([])
+    assert list(store.names("a/")) == ["a/c"]
+    with pytest.raises(MissingError):
+        store.read("a/b", LIMIT)
+
+
+def test_names_are_in_order_and_begin_behind_a_name(store: Store) -> None:
+    for number in (3, 1, 2):
+        store.write(f"p/.purges/{number}", Blob(b"x", LONG_AGO, source="s"), "application/json")
+    store.write("p/other", Blob(b"x", LONG_AGO), "image/png")
+    assert list(store.names("p/.purges/")) == ["p/.purges/1", "p/.purges/2", "p/.purges/3"]
+    assert list(store.names("p/.purges/", "p/.purges/1")) == ["p/.purges/2", "p/.purges/3"]
+    assert list(store.names("q/")) == []
+
+
+def test_folders_are_what_stands_before_the_next_slash(store: Store) -> None:
+    for key in ("r/w1/a", "r/w1/b/c", "r/w2/a", "r/file", "other/w3/a"):
+        store.write(key, Blob(b"x", LONG_AGO, source="s"), "image/png")
+    assert list(store.folders("r/")) == ["w1", "w2"]
+    assert list(store.folders("nowhere/")) == []
 
 
 def test_nothing_is_something(store: Store) -> None:
@@ -59,13 +100,45 @@ def test_nothing_is_something(store: Store) -> None:
     assert store.read("empty", LIMIT).data == b""
 
 
+def test_more_than_one_page_is_listed_and_deleted(client: Any) -> None:
+    store = S3Store(lambda: client, "photos")
+    keys = [f"k/{number:04}" for number in range(1003)]
+    for key in keys:
+        client.put_object(Bucket="photos", Key=key, Body=b"")
+    assert list(store.names("k/")) == keys
+    store.delete(keys)
+    assert list(store.names("k/")) == []
+
+
+def test_credentials_that_come_late_are_found_without_a_restart(client: Any) -> None:
+    clients = [boto3.Session(region_name="us-east-1").client("s3"), client]
+    clients[0]._request_signer._credentials = None
+    store = S3Store(lambda: clients.pop(0), "photos")
+    with pytest.raises(StoreError, match="NoCredentialsError"):
+        store.write("a", Blob(b"x", LONG_AGO), "image/png")
+    store.write("a", Blob(b"x", LONG_AGO), "image/png")
+    assert store.read("a", LIMIT).data == b"x"
+
+
+def test_a_client_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "made-up")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    made = connector(Config(bucket="photos"))()
+    assert made.meta.endpoint_url == "http://127.0.0.1:9"
+    assert (made.meta.config.connect_timeout, made.meta.config.read_timeout) == (1, 5)
+    assert made.meta.config.retries["total_max_attempts"] == 2
+
+
 @pytest.mark.parametrize("key", ["absent", "a/b", "a/b/c/d", "there/more"])
 def test_a_key_that_is_not_there_is_missing(store: Store, key: str) -> None:
     store.write("there", Blob(b"x", LONG_AGO), "image/png")
     store.write("a/b/c", Blob(b"x", LONG_AGO), "image/png")
-    with pytest.raises(MissingError, match=key) as caught:
-        store.read(key, LIMIT)
-    assert caught.value.hint
+    for ask in (lambda: store.read(key, LIMIT), lambda: store.etag(key)):
+        with pytest.raises(MissingError, match=key) as caught:
+            ask()
+        assert caught.value.hint
 
 
 def test_an_object_above_the_limit_is_refused_and_one_at_the_limit_is_not(store: Store) -> None:
@@ -78,16 +151,16 @@ def test_an_object_above_the_limit_is_refused_and_one_at_the_limit_is_not(store:
 def test_an_original_has_the_time_of_its_upload(client: Any) -> None:
     before = int(datetime.now(UTC).timestamp())
     client.put_object(Bucket="photos", Key="a.jpg", Body=b"x")
-    assert before <= S3Store(client, "photos").read("a.jpg", LIMIT).modified <= before + 60
+    assert before <= S3Store(lambda: client, "photos").read("a.jpg", LIMIT).modified <= before + 60
 
 
 def test_a_result_in_a_bucket_carries_its_media_type(client: Any) -> None:
-    S3Store(client, "photos").write("a", Blob(b"x", LONG_AGO), "image/webp")
+    S3Store(lambda: client, "photos").write("a", Blob(b"x", LONG_AGO), "image/webp")
     assert client.head_object(Bucket="photos", Key="a")["ContentType"] == "image/webp"
 
 
 def test_a_bucket_that_is_not_there_is_a_failure_and_no_missing_object(client: Any) -> None:
-    store = S3Store(client, "elsewhere")
+    store = S3Store(lambda: client, "elsewhere")
     with pytest.raises(StoreError, match="NoSuchBucket"):
         store.read("a", LIMIT)
     with pytest.raises(StoreError, match="NoSuchBucket"):
@@ -99,7 +172,7 @@ def test_a_bucket_that_is_not_there_is_a_failure_and_no_missing_object(client: A
     [
         ("NoSuchKey", 404, MissingError),
         ("KeyTooLongError", 400, MissingError),
-        ("AccessDenied", 403, StoreError),
+        ("AccessDenied", 403, StoreDeniedError),
         ("InternalError", 500, StoreError),
         ("SlowDown", 503, StoreError),
         ("InvalidObjectState", 403, StoreError),
@@ -110,7 +183,7 @@ def test_each_answer_of_s3_has_its_error(client: Any, code: str, status: int, er
     with Stubber(client) as stubber:
         stubber.add_client_error("get_object", code, http_status_code=status)
         with pytest.raises(error) as caught:
-            S3Store(client, "photos").read("a", LIMIT)
+            S3Store(lambda: client, "photos").read("a", LIMIT)
     assert type(caught.value) is error
 
 
@@ -118,7 +191,7 @@ def test_a_denial_is_explained(client: Any) -> None:
     with Stubber(client) as stubber:
         stubber.add_client_error("get_object", "AccessDenied", http_status_code=403)
         with pytest.raises(StoreError) as caught:
-            S3Store(client, "photos").read("a", LIMIT)
+            S3Store(lambda: client, "photos").read("a", LIMIT)
     assert "s3:ListBucket" in caught.value.hint
 
 
@@ -137,7 +210,7 @@ def test_each_fault_of_the_network_has_its_error(
         raise fault
 
     client.meta.events.register_first("before-send.s3", cut)
-    store = S3Store(client, "photos")
+    store = S3Store(lambda: client, "photos")
     with pytest.raises(error):
         store.read("a", LIMIT)
     with pytest.raises(error):

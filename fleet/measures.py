@@ -1,0 +1,103 @@
+"""What CloudWatch knows of nodes and load balancers: five hundred figures a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from fleet.alarms import balancer_metrics
+from fleet.naming import NODE_NAMESPACE
+
+if TYPE_CHECKING:
+    from aws.session import Cloud
+    from fleet.load_balancer import LoadBalancer
+
+# What nodes publish of themselves: bootstrap/metrics.py, and whoever counts requests on the node.
+_LOAD, _REQUEST_RATE = "LoadAverage1", "RequestsPerSecond"
+_AT_ONCE = 500
+_PERIOD_SECONDS = 60
+# The newest minute is mostly not there yet, and nodes publish once a minute.
+_WINDOW = timedelta(minutes=5)
+_REQUESTS = {"classic": "RequestCount", "application": "RequestCount", "network": "NewFlowCount"}
+_LATENCY = {"classic": "Latency", "application": "TargetResponseTime"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The newest figures; who published none is in none."""
+
+    load1: dict[str, float] = field(default_factory=dict)
+    requests: dict[str, float] = field(default_factory=dict)
+    """A second, by node, where nodes publish them."""
+    balancer_requests: dict[str, float] = field(default_factory=dict)
+    latency: dict[str, float] = field(default_factory=dict)
+    """The 99th percentile in seconds, by load balancer."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure to be asked for: into which table it goes, and under which name."""
+
+    table: str
+    name: str
+    namespace: str
+    metric: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str
+    scale: float = 1.0
+
+
+def measure(cloud: Cloud, ids: Sequence[str], balancers: Sequence[LoadBalancer]) -> Measured:
+    """The newest figure of each node and load balancer."""
+    figures, found = [*_of_nodes(ids), *_of_balancers(balancers)], Measured()
+    for start in range(0, len(figures), _AT_ONCE):
+        batch = figures[start : start + _AT_ONCE]
+        for number, value in _newest(cloud, batch):
+            one = batch[number]
+            getattr(found, one.table)[one.name] = value * one.scale
+    return found
+
+
+def _of_nodes(ids: Sequence[str]) -> Iterator[Figure]:
+    for one in ids:
+        node = (("InstanceId", one),)
+        yield Figure("load1", one, NODE_NAMESPACE, _LOAD, node, "Average")
+        yield Figure("requests", one, NODE_NAMESPACE, _REQUEST_RATE, node, "Average")
+
+
+def _of_balancers(balancers: Sequence[LoadBalancer]) -> Iterator[Figure]:
+    for one in balancers:
+        namespace, named = balancer_metrics(one)
+        dimensions = tuple(named.items())
+        count, each = _REQUESTS[one.kind], 1 / _PERIOD_SECONDS
+        yield Figure("balancer_requests", one.name, namespace, count, dimensions, "Sum", each)
+        if one.kind in _LATENCY:
+            yield Figure("latency", one.name, namespace, _LATENCY[one.kind], dimensions, "p99")
+
+
+def _newest(cloud: Cloud, batch: Sequence[Figure]) -> Iterator[tuple[int, float]]:
+    now = datetime.now(UTC)
+    queries: list[Any] = [
+        {
+            "Id": f"f{number}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": one.namespace,
+                    "MetricName": one.metric,
+                    "Dimensions": [{"Name": key, "Value": value} for key, value in one.dimensions],
+                },
+                "Period": _PERIOD_SECONDS,
+                "Stat": one.statistic,
+            },
+        }
+        for number, one in enumerate(batch)
+    ]
+    pages = cloud.cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=queries, StartTime=now - _WINDOW, EndTime=now, ScanBy="TimestampDescending"
+    )
+    for page in pages:
+        for one in page["MetricDataResults"]:
+            if one["Values"]:
+                yield int(one["Id"][1:]), one["Values"][0]

@@ -1,0 +1,215 @@
+"""A roll-out carried out: new nodes come, are watched, and as many old ones go; or all goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from fleet import alarms, launch_templates, launching, refreshing, roll_record, service
+from fleet.act import act
+from fleet.actual import Actual
+from fleet.errors import DoesWorse, RolledBack
+from fleet.node import Node, spread
+from fleet.node_actions import Launch as LaunchNodes
+from fleet.node_actions import Terminate
+from fleet.plan import count_of
+from fleet.roll_record import Paused, Record, Turn
+from fleet.rollout import Await, Done, Launch, Retire, Standing, next_move
+from fleet.service import LOST, UP
+from fleet.traffic import traffic
+from fleet.verdict import Limits, Traffic, faults
+
+if TYPE_CHECKING:
+    from aws.patience import Clock
+    from fleet.act import Site
+    from fleet.wanted import Kind
+
+_LOOK_SECONDS = 2.0
+# CloudWatch may tell of a minute only some minutes later.
+_LATEST_SECONDS = 180.0
+# A canary among a hundred nodes that fails at everything makes for one error in a hundred.
+_SHARE_THAT_MAY_FAIL = 0.5
+
+
+@dataclass
+class Rolling:
+    """One process's part in a roll-out."""
+
+    site: Site
+    record: Record
+    changed: list[str]
+    clock: Clock
+    launched: int = 0
+    given_up: set[str] = field(default_factory=set)
+    """Nodes of the image before that do not come into service either, on the way back."""
+
+    def through(self) -> None:
+        """To the end: forwards, or back where the new nodes do worse. Raises RolledBack."""
+        why = "it was asked for" if self.record.back else ""
+        try:
+            why = why or self._forwards()
+        except Paused:
+            self.changed.append("~ the roll-out rests: `invoke fleet.roll --resume` goes on")
+            return
+        if why:
+            self._backwards(why)
+        roll_record.forget(self.site.cloud, self.site.names)
+        if why:
+            raise RolledBack(
+                f"the roll-out was taken back: {why}",
+                "the nodes that were there before serve; pin their `image` in the file until this is mended",
+            )
+
+    def _forwards(self) -> str:
+        """Empty, or why it is to be taken back."""
+        try:
+            for name, turn in self.record.turns.items():
+                kind = self.site.need.kind(name)
+                if kind.scaling:
+                    refreshing.forwards(self.site, kind, self.record.order, self._obey, self._watched)
+                    self.changed.append(f"~ {self.site.names.of(name)} refreshed to {turn.image_id}")
+                else:
+                    self._advance(kind, turn, _made_of(turn.new_digest), forwards=True)
+        except DoesWorse as bad:
+            if not self.record.order.takes_back:
+                hint = "all is left as it is; `fleet.roll --resume` goes on, `fleet.roll --abort` goes back"
+                raise DoesWorse(str(bad), hint) from bad
+            return str(bad)
+        return ""
+
+    def _backwards(self, why: str) -> None:
+        self.site.progress.note(f"going back: {why}")
+        self.record = replace(self.record, back=True)
+        roll_record.save(self.site.cloud, self.site.names, self.record)
+        for name, turn in self.record.turns.items():
+            there = launch_templates.described(self.site.cloud, self.site.names.deployment)[name]
+            if turn.old_version:
+                launch_templates.use(self.site.cloud, there, turn.old_version, turn.old_digest)
+            kind = self.site.need.kind(name)
+            if kind.scaling:
+                refreshing.backwards(self.site, kind)
+                self.changed.append(f"~ {self.site.names.of(name)} refreshed to what was before")
+            else:
+                self._advance(kind, turn, _not_made_of(turn.new_digest), forwards=False)
+
+    def _advance(self, kind: Kind, turn: Turn, good: Callable[[Node], bool], *, forwards: bool) -> None:
+        """One template, until all its nodes are good ones."""
+        came, watched = datetime.now(UTC), not forwards
+        while True:
+            if forwards:
+                self._obey()
+            standing = self._standing(kind, good, forwards=forwards)
+            move = next_move(standing, self.record.order.pace)
+            if isinstance(move, Retire | Done) and standing.fresh and not watched:
+                self._watched(came, len(standing.fresh) / standing.all)
+                watched = True
+            elif isinstance(move, Done) or (
+                isinstance(move, Launch) and not forwards and not turn.old_version
+            ):
+                return
+            elif isinstance(move, Launch):
+                self._launch(kind, move.count, good)
+            elif isinstance(move, Await):
+                self._await(move.ids, forwards=forwards)
+                came, watched = datetime.now(UTC), not forwards
+            else:
+                self._retire(kind, move)
+
+    def _standing(self, kind: Kind, good: Callable[[Node], bool], *, forwards: bool) -> Standing:
+        """How a template's nodes stand. On the way back nobody waits for nodes that were lost before."""
+        look = self.site.watch().look()
+        of_kind = [one for one in look.standings if one.node.template == kind.name and not one.node.group]
+        # Those that do not serve go first: nobody misses them.
+        old = sorted((one for one in of_kind if not good(one.node)), key=lambda one: one.verdict == UP)
+        new = [one for one in of_kind if good(one.node)]
+        passed = (
+            self.given_up if forwards else {one.node.id for one in new if one.verdict == LOST} | self.given_up
+        )
+        there = launch_templates.described(self.site.cloud, self.site.names.deployment)
+        return Standing(
+            wanted=count_of(kind, Actual(templates=there)),
+            old=tuple(one.node.id for one in old),
+            fresh=tuple(one.node.id for one in new if one.verdict == UP or one.node.id in passed),
+            coming=tuple(one.node.id for one in new if one.verdict != UP and one.node.id not in passed),
+        )
+
+    def _launch(self, kind: Kind, count: int, good: Callable[[Node], bool]) -> None:
+        site = self.site
+        there = launch_templates.described(site.cloud, site.names.deployment)[kind.name]
+        look = site.watch().look()
+        staying = [one.node for one in look.standings if one.node.template == kind.name and good(one.node)]
+        zones = spread(count, site.need.ground.zones, staying)
+        action = LaunchNodes(kind, tuple(zones.items()))
+        self.launched += 1
+        token = f"{site.run.id} {kind.name} {self.launched}"
+        with site.progress.phase(f"{action.sign} {action.what}"):
+            launching.launch(site.cloud, there, site.need.ground, zones, token, site.progress.note)
+        self.changed.append(str(action))
+
+    def _await(self, ids: Sequence[str], *, forwards: bool) -> None:
+        site = self.site
+
+        def check() -> None:
+            site.check()
+            if forwards:
+                self._obey()
+
+        with site.progress.phase(f"… until {', '.join(ids)} serve"):
+            look = service.until_up(site.watch(), site.progress.note, check, ids, self.clock)
+        if look.all_up and len(look.standings) == len(ids):
+            return
+        late = service.stories(site.cloud, look) or ["a new node is gone"]
+        if forwards:
+            raise DoesWorse("new nodes do not come into service: " + "; ".join(late))
+        self.given_up.update(one.node.id for one in look.standings if one.verdict != UP)
+
+    def _retire(self, kind: Kind, move: Retire) -> None:
+        why = "there are nodes of the image before" if self.record.back else f"{kind.image.id} replaces them"
+        act(self.site, [Terminate(kind.name, move.ids, why)], self.changed)
+
+    def _watched(self, since: datetime, share: float) -> None:
+        """Look at new nodes, a share of all, for a while. Raises DoesWorse where things are worse."""
+        site, order = self.site, self.record.order
+        until = self.clock.monotonic() + order.watch_seconds
+        with site.progress.phase(f"… watch the new nodes for {order.watch_seconds:g} s"):
+            while self.clock.monotonic() < until:
+                self._look_up()
+            after = self._measured(since)
+        rings = [one for one in alarms.ringing(site.cloud, site.names) if one not in self.record.rang]
+        limits = Limits(error_rate_above=min(Limits.error_rate_above, _SHARE_THAT_MAY_FAIL * share))
+        wrong = [*faults(self.record.before, after, limits), *(f"the alarm {one} rings" for one in rings)]
+        if wrong:
+            raise DoesWorse("; ".join(wrong))
+
+    def _measured(self, since: datetime) -> Traffic:
+        """What went through since then; where there was traffic before, it may take a while to hear of it."""
+        until = self.clock.monotonic() + _LATEST_SECONDS
+        while True:
+            after = traffic(self.site.cloud, self.site.balancers(), since)
+            if after.requests or not self.record.before.requests or self.clock.monotonic() >= until:
+                return after
+            self._look_up()
+
+    def _look_up(self) -> None:
+        self.site.check()
+        self._obey()
+        self.clock.sleep(_LOOK_SECONDS)
+
+    def _obey(self) -> None:
+        """Do as somebody wishes. Raises Paused, or DoesWorse to go back."""
+        wish = roll_record.wished(self.site.cloud, self.site.names)
+        if wish == "pause":
+            raise Paused
+        if wish == "abort":
+            self.record = replace(self.record, order=replace(self.record.order, takes_back=True))
+            raise DoesWorse("it was asked for")
+
+
+def _made_of(digest: str) -> Callable[[Node], bool]:
+    return lambda node: node.digest == digest
+
+
+def _not_made_of(digest: str) -> Callable[[Node], bool]:
+    return lambda node: node.digest != digest

@@ -1,0 +1,69 @@
+"""What went through load balancers in some time, as CloudWatch counted it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fleet.alarms import balancer_metrics
+from fleet.verdict import Traffic
+
+if TYPE_CHECKING:
+    from aws.session import Cloud
+    from fleet.load_balancer import LoadBalancer
+
+_PERIOD_SECONDS = 60
+# A network load balancer knows connections, not requests: it has nothing to say here.
+_COUNTED = {
+    "classic": {
+        "requests": ("RequestCount",),
+        "errors": ("HTTPCode_Backend_5XX", "HTTPCode_ELB_5XX"),
+        "p99": ("Latency",),
+    },
+    "application": {
+        "requests": ("RequestCount",),
+        "errors": ("HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"),
+        "p99": ("TargetResponseTime",),
+    },
+}
+
+
+def traffic(
+    cloud: Cloud, balancers: Sequence[LoadBalancer], since: datetime, until: datetime | None = None
+) -> Traffic:
+    """Requests and errors of all together, and the slowest one's 99th percentile.
+
+    CloudWatch counts by the minute: the minute in which `since` lies is counted from its beginning.
+    """
+    queries = list(_queries(balancers))
+    if not queries:
+        return Traffic(0, 0)
+    answers = cloud.cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=queries,
+        StartTime=since.replace(second=0, microsecond=0),
+        EndTime=until or datetime.now(UTC),
+    )
+    sums: dict[str, float] = {}
+    slowest: list[float] = []
+    for page in answers:
+        for one in page["MetricDataResults"]:
+            what = one["Id"].partition("_")[0]
+            sums[what] = sums.get(what, 0.0) + sum(one["Values"])
+            slowest += one["Values"] if what == "p99" else []
+    return Traffic(sums.get("requests", 0.0), sums.get("errors", 0.0), max(slowest, default=None))
+
+
+def _queries(balancers: Sequence[LoadBalancer]) -> Iterator[Any]:
+    for number, one in enumerate(balancers):
+        namespace, named = balancer_metrics(one)
+        for what, metrics in _COUNTED.get(one.kind, {}).items():
+            for at, name in enumerate(metrics):
+                metric = {
+                    "Namespace": namespace,
+                    "MetricName": name,
+                    "Dimensions": [{"Name": key, "Value": value} for key, value in named.items()],
+                }
+                statistic = "p99" if what == "p99" else "Sum"
+                stat = {"Metric": metric, "Period": _PERIOD_SECONDS, "Stat": statistic}
+                yield {"Id": f"{what}_{number}_{at}", "MetricStat": stat}
