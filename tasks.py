@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +117,7 @@ def at_the_desk(
         if isinstance(outcome, Outcome) and outcome.degraded:
             sys.exit(2)
 
-    call.__signature__ = _signature(body, cloud=cloud, repeated=room_task.iterable)  # type: ignore[attr-defined]
+    call.__signature__ = _signature(body, cloud=cloud)  # type: ignore[attr-defined]
     texts = {"json": "print one JSON document on standard output"}
     if cloud:
         texts["install"] = "install missing Debian packages; --no-install names them and stops"
@@ -133,10 +133,10 @@ def at_the_desk(
     )
 
 
-def _signature(body: Callable[..., Any], *, cloud: bool, repeated: Iterable[str] = ()) -> inspect.Signature:
+def _signature(body: Callable[..., Any], *, cloud: bool) -> inspect.Signature:
     own = inspect.signature(body)
     # Invoke takes a flag's kind from its default's type, and knows of no repeated one but a list.
-    listed = [one.replace(default=[]) if one.name in repeated else one for one in own.parameters.values()]
+    listed = [one.replace(default=[]) if one.default == () else one for one in own.parameters.values()]
     added = [inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False)]
     if cloud:
         added.append(inspect.Parameter("cloud", inspect.Parameter.KEYWORD_ONLY, default=""))
@@ -253,8 +253,10 @@ def test(context: Context, unit: bool = False) -> None:
     check(context)
     if not unit:
         setup(context)
-    chosen = "-m 'not machines'" if unit else ""
-    context.run(f"{sys.executable} -m pytest {chosen}", echo=True)
+    # Those that are sealed meet nobody; those that boot machines share this computer, one after another.
+    context.run(f"{sys.executable} -m pytest -m 'not machines' --numprocesses=logical", echo=True)
+    if not unit:
+        context.run(f"{sys.executable} -m pytest -m machines", echo=True)
 
 
 def _namespace() -> Collection:

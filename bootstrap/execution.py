@@ -103,6 +103,9 @@ def _become(order: Order, output: int) -> None:
         os.dup2(nothing.fileno(), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    # What this process has bound these to is of no concern to the script; it is to be heard line by line.
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     os.chdir(order.folder)
     if not _is_ours(order.path):
         os.execve(order.path, [str(order.path)], dict(order.environment))  # noqa: S606 - a script is a program

@@ -77,7 +77,7 @@ class Runner:
             changes = folder / "changes"
             (cwd := folder / "cwd").mkdir()
             its = {name: value for name, value in found.items() if value is not None}
-            environment = {**self.passed, **self._told(script, changes), **its}
+            environment = {**self.passed, **self._told(changes), **its}
             order = Order(script.path, environment, cwd, self.longest_seconds)
             code = self.execute(order, hear, self.meanwhile)
             if changes.exists():
@@ -99,13 +99,12 @@ class Runner:
         specs = script.header.inputs.values()
         return [one.name for one in specs if is_secret(effective(one, self.given))]
 
-    def _told(self, script: Shelved, changes: Path) -> dict[str, str]:
+    def _told(self, changes: Path) -> dict[str, str]:
         return {
             "PATH": _PATH,
             "HOME": "/root",
             "LANG": "C.UTF-8",
             "RS_ATTACH_DIR": str(self.shelf.attachments),
-            "RS_PACKAGES": " ".join(script.header.packages),
             "BOOTSTRAP_CHANGES": str(changes),
             "BOOTSTRAP_DRY_RUN": "1" if self.dry_run else "",
             "BOOTSTRAP_GIVEN": json.dumps(dict(self.given)),

@@ -48,7 +48,7 @@ def needs_no_cloud(options: Mapping[str, Any]) -> bool:
 @task(
     name="run",
     default=True,
-    iterable=["node", "host", "input"],
+    iterable=["node", "host", "input_"],
     help={
         "deployment": "its nodes; those that are not operational, unless --script or --list says what to run",
         "node": "instance id; repeat it for more",
@@ -174,7 +174,7 @@ def new(
 
 
 @task(
-    iterable=["settings", "input"],
+    iterable=["settings", "input_"],
     help={
         "folder": f"the scripts (default {SCRIPTS}); their attachments are in its folder `attachments`",
         "settings": f"TOML file whose run lists are to name scripts that exist (default {SETTINGS})",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A connection is a thread or two here and little else; what works is on the nodes.
 _AT_ONCE = 32
 _NOT_FOUND = 127
+AS_UNIT = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--")
+"""As at boot, with systemd's environment, which may name region and endpoint; a login's has neither."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def _attempt(order: Order, target: Target, reach: Reach, watch: Watch, spent: Ca
     try:
         if order.run_list == "operational" and not order.script:
             return _operational(order, target, reach, hear, spent)
-        return _outcome(target, reach.run(target, order.argv(), hear), spent())
+        return _outcome(target, reach.run(target, (*AS_UNIT, *order.argv()), hear), spent())
     except FleetError as why:
         what = str(why).removeprefix(f"{target}: ")
         return Outcome(target, error=f"{what} ({why.hint})" if why.hint else what, seconds=spent())
@@ -88,12 +90,12 @@ def _operational(
     order: Order, target: Target, reach: Reach, hear: Hear, spent: Callable[[], float]
 ) -> Outcome:
     """The scripts of the node's operational run list, one by one until one fails."""
-    listed = reach.run(target, (COMMAND, "list", "--json"), hear)
+    listed = reach.run(target, (*AS_UNIT, COMMAND, "list", "--json"), hear)
     if listed.exit_code:
         return Outcome(target, error=_complaint(listed), seconds=spent())
     reports = []
     for script in node_report.operational(listed.stdout):
-        ended = reach.run(target, order.argv(script), hear)
+        ended = reach.run(target, (*AS_UNIT, *order.argv(script)), hear)
         outcome = _outcome(target, ended, spent())
         reports.append(node_report.Report("", outcome.state, outcome.reason, outcome.scripts))
         if outcome.error:
@@ -116,7 +118,7 @@ def _outcome(target: Target, ended: Ended, seconds: float) -> Outcome:
 
 
 def _complaint(ended: Ended) -> str:
-    if ended.exit_code == _NOT_FOUND or "command not found" in ended.stderr:
+    if ended.exit_code == _NOT_FOUND or "Failed to find executable" in ended.stderr:
         return f"{COMMAND} is not there: is this node of a baked image?"
     return ended.last_words
 

@@ -16,7 +16,7 @@ from aws.session import connect
 from fleet import history, inputs_check, operations, rescaling
 from fleet.command import Desk
 from fleet.deployment import DEFAULT_FILE, load
-from fleet.errors import DeploymentError
+from fleet.errors import DeploymentError, NotThere
 from fleet.naming import Names
 from fleet.operations import Nodes
 from fleet.plan import Plan
@@ -161,11 +161,13 @@ def restart(
     }
 )
 def scale(
-    _: Context, count: int, template: str = "", file: str = DEFAULT_FILE, dry_run: bool = False
+    _: Context, count: int = -1, template: str = "", file: str = DEFAULT_FILE, dry_run: bool = False
 ) -> Done | Plan:
     """Have so many nodes of a server template, until the file names another number than now."""
     desk = _desk(file, "fleet.scale", dry_run=dry_run)
     names = [one.name for one in desk.deployment.templates]
+    if count < 0:
+        raise NotThere("how many nodes are wanted?", "say --count N")
     if not template and len(names) > 1:
         raise DeploymentError(f"{file} has {len(names)} templates", f"say --template: {', '.join(names)}")
     return rescaling.scale(desk, template or names[0], count)

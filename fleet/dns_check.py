@@ -109,17 +109,16 @@ def until_agreed(
             target = asking(servers[0], record.target).addresses if servers else ()
         return Agreement(name, record, answers, target)
 
-    last = [look()]
+    seen: list[Agreement] = []
 
     def again() -> Agreement | None:
-        if last[-1].degraded:
-            last.append(look())
-        return None if last[-1].degraded else last[-1]
+        seen.append(look())
+        return None if seen[-1].degraded else seen[-1]
 
     try:
         return wait_for(name, again, Patience(_LOOK_SECONDS, patience_seconds), clock)
     except OutOfPatience:
-        return last[-1]
+        return seen[-1]
 
 
 def _addresses(server: str) -> list[str]:

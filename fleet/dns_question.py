@@ -21,6 +21,7 @@ _TIMEOUT_SECONDS = 2.0
 _TRIES = 2
 _CODES = {0: "", 1: "malformed question", 2: "server failure", 3: "no such name", 5: "refused"}
 _MOST_JUMPS = 64
+_SHORT = "the answer is cut short"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def question(number: int, name: str) -> bytes:
 def answer(server: str, number: int, packet: bytes) -> Answer:
     """What a server's packet says. Raises ValueError when it is no answer to that question."""
     if len(packet) < _HEADER.size:
-        raise ValueError("the answer is cut short")
+        raise ValueError(_SHORT)
     got, flags, questions, answers, _, _ = _HEADER.unpack_from(packet)
     if got != number:
         raise ValueError("the answer is to another question")
@@ -87,7 +88,7 @@ def _records(packet: bytes, at: int, count: int) -> Iterator[tuple[int, int, str
     for _ in range(count):
         _, at = _name(packet, at)
         if at + _FIXED.size > len(packet):
-            raise ValueError("the answer is cut short")
+            raise ValueError(_SHORT)
         kind, _, ttl, length = _FIXED.unpack_from(packet, at)
         at += _FIXED.size
         if kind == _A:
@@ -103,10 +104,12 @@ def _name(packet: bytes, at: int) -> tuple[str, int]:
     end = 0
     for _ in range(_MOST_JUMPS):
         if at >= len(packet):
-            raise ValueError("the answer is cut short")
+            raise ValueError(_SHORT)
         length = packet[at]
         if length & _POINTER == _POINTER:
             end = end or at + 2
+            if at + 1 >= len(packet):
+                raise ValueError(_SHORT)
             at = ((length & ~_POINTER) << 8) + packet[at + 1]
         elif length == 0:
             return ".".join(labels).lower(), end or at + 1

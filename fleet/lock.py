@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from aws.desk import Life, life
 from aws.duration import spoken
+from aws.errors import OutOfPatience
 from aws.ownership import Run, moment, parsed
 from aws.patience import Clock, Patience, wait_for
 from fleet.errors import Interrupted, Locked
@@ -107,8 +108,9 @@ def locked(
 
 
 def _supplant(cloud: Cloud, names: Names, mine: Holder, clock: Clock) -> None:
-    """Take the lock, pleading for it as long as somebody has it."""
-    if _take(cloud, names, mine) is None:
+    """Take the lock, pleading for it as long as somebody has it. Raises Locked when he does not give way."""
+    other = _take(cloud, names, mine)
+    if other is None:
         return
     _write(cloud, names, _PLEA, mine, overwrite=True)
     try:
@@ -118,6 +120,8 @@ def _supplant(cloud: Cloud, names: Names, mine: Holder, clock: Clock) -> None:
             _YIELDING,
             clock,
         )
+    except OutOfPatience as why:
+        raise Locked(f"{other} did not give way: {why}", "end it, then run the same command again") from why
     finally:
         _delete(cloud, names, _PLEA)
 

@@ -70,7 +70,8 @@ def down(desk: Desk) -> Done | Plan:
     if desk.dry_run:
         return first
     if not first.actions:
-        roll_record.forget(desk.cloud, names)
+        if roll_record.load(desk.cloud, names):
+            roll_record.forget(desk.cloud, names)
         return Done(names.deployment)
     changed: list[str] = []
     with at_work(desk, changed, insist=True) as site:

@@ -62,6 +62,7 @@ def node_document(one: Standing) -> dict[str, Any]:
         "image_id": node.image_id,
         "ec2_state": node.ec2_state,
         "bootstrap_state": node.bootstrap_state,
-        "health": {name: seen.state for name, seen in one.health.items()},
+        "health": one.word,
+        "health_by_load_balancer": {name: seen.state for name, seen in one.health.items()},
         "in_service": one.verdict == UP,
     }

@@ -48,6 +48,12 @@ class Standing:
         return UP if self.node.bootstrap_state == OPERATIONAL and served else COMING
 
     @property
+    def word(self) -> str:
+        """Its health in one word: the worst that a load balancer says; `unregistered` where one lacks it."""
+        states = [self.health[one].state if one in self.health else "unregistered" for one in self.behind]
+        return next((one for one in states if one != "healthy"), "healthy" if states else "")
+
+    @property
     def why(self) -> str:
         """Why it is not up, in a few words."""
         node = self.node

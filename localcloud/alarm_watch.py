@@ -61,7 +61,7 @@ class AlarmWatch:
             self._act(alarm, str(arn), float(value), now)
 
 
-def install() -> None:
+def install(clock: Callable[[], float] = time.time) -> None:
     """Let an alarm begin with insufficient data, keep its state when it is put again, and have a history."""
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,7 +83,7 @@ def install() -> None:
         ) -> None:
             original(self, alarm_name, reason, reason_data, state_value)
             # The next judgement of CloudWatch's own comes with the next period, and takes it back.
-            self.alarms[alarm_name].set_by_hand = time.time()
+            self.alarms[alarm_name].set_by_hand = clock()
 
         return set_alarm_state
 

@@ -58,14 +58,14 @@ def serve(site: Site) -> None:
         stack.enter_context(state.keeping())
         instances.follow(state.touch)
         instances.follow(lambda: lb_install.forget_ended(site, instances))
-        endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
-        for server in _servers(site, network, endpoint, instances):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            stack.callback(server.shutdown)
         if balancers:
             stack.enter_context(
                 _traffic(site, network, instances, balancers, log, state.gate.passing, notice)
             )
+        endpoint = _endpoint(site, catalog, instances, balancers, state, faults)
+        for server in _servers(site, network, endpoint, instances):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
         # Before the servers end: machines that go down still ask who they are, and say that they go.
         stack.callback(instances.end_all, patience_seconds=_PATIENCE_AT_THE_END_SECONDS)
         stack.enter_context(own_accord.running(works, instances, state.gate.passing, notice))
@@ -84,11 +84,11 @@ def _traffic(
 ) -> Iterator[None]:
     """Load balancers that carry traffic, and the name server that knows them, for a block."""
     with ExitStack() as stack:
-        instances.follow(balancers.wake)
-        balancers.start()
         names = lb_install.names(site, network, instances, balancers, notice)
         stack.callback(names.stop)
         instances.follow(names.refresh)
+        instances.follow(balancers.wake)
+        balancers.start()
         stack.callback(lb_install.now_and_then(site, balancers, names, log, passing))
         stack.callback(balancers.stop)
         yield

@@ -6,6 +6,7 @@ that it does not hold itself, and has no wildcards with a time to live of their 
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,8 @@ from localcloud.network import Network
 from localcloud.site import Site
 
 _START_SECONDS = 10
+# What every reload leaves behind goes back to this computer at once: jemalloc(3).
+_FRUGAL = "narenas:1,dirty_decay_ms:0,muzzy_decay_ms:0"
 _ENTER = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
 
 
@@ -111,7 +114,12 @@ class NameServer:
         server = Path(shutil.copy(program("named"), self._folder / "named"))
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                self._argv(server), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self._argv(server),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, "MALLOC_CONF": _FRUGAL},
             )
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self.running:
@@ -125,7 +133,7 @@ class NameServer:
         return [
             "sh", "-c", _ENTER, "sh", str(self._group().path),
             "ip", "netns", "exec", self._network.vpc,
-            str(server), "-g", "-n", "1", "-c", str(self._folder / "named.conf"),
+            str(server), "-g", "-n", "1", "-U", "1", "-c", str(self._folder / "named.conf"),
         ]  # fmt: skip
 
     def _group(self) -> ControlGroup:

@@ -162,6 +162,10 @@ HOOKED: dict[str, tuple[str, ...]] = {
         "loadbalancer_type", "ip_address_type",
     ),
     "moto.elbv2.models:FakeLoadBalancer.activate": ("self",),
+    "moto.elbv2.models:ELBv2Backend.create_load_balancer": (
+        "self", "name", "security_groups", "subnet_ids", "subnet_mappings", "scheme", "loadbalancer_type",
+        "ip_address_type", "tags",
+    ),
     "moto.elbv2.models:ELBv2Backend.delete_load_balancer": ("self", "arn"),
     "moto.elbv2.models:ELBv2Backend.describe_target_health": ("self", "target_group_arn", "targets"),
     "moto.elbv2.models:FakeTargetGroup.register": ("self", "targets"),

@@ -94,11 +94,12 @@ class Body:
                 return
             now = time.monotonic()
             leaving = [server for server in self._servers if server.leaves_by is not None]
-            stats = self._look() if leaving else {}
+            stats = self._running().servers() if leaving else {}
             for server in leaving:
+                late = now >= (server.leaves_by or 0)
                 busy = stats.get((server.backend, server.name), {}).get("scur", "0") != "0"
-                if not busy or now >= (server.leaves_by or 0):
-                    self._remove(server)
+                if late or not busy:
+                    self._remove(server, end_sessions=late)
             self._shown_leaving = {key: end for key, end in self._shown_leaving.items() if end > now}
 
     def stop(self) -> None:
@@ -203,12 +204,12 @@ class Body:
         if seconds:
             self._running().ask(f"set server {server.path} state drain")
         else:
-            self._remove(server)
+            self._remove(server, end_sessions=True)
 
-    def _remove(self, server: Server) -> None:
+    def _remove(self, server: Server, *, end_sessions: bool) -> None:
         said = self._running().ask(
             f"set server {server.path} state maint",
-            f"shutdown sessions server {server.path}",
+            *([f"shutdown sessions server {server.path}"] if end_sessions else []),
             f"del server {server.path}",
         )
         if "deleted" in said or "No such server" in said:

@@ -44,31 +44,29 @@ def install(findings: Findings, found: Found) -> None:
         if record is None:
             raise LoadBalancerNotFoundError(name)
         asked = [one["InstanceId"] for one in self._get_param("Instances", [])]
-        states = [
-            {
-                "InstanceId": one,
-                "State": told.state,
-                "ReasonCode": told.reason,
-                "Description": told.description,
-            }
-            for one in asked or _shown(record, findings)
-            for told in [told_of(record, one, found(one), findings)]
-        ]
+        states = [_state(record, one, found(one), findings) for one in asked or _shown(record, findings)]
         return ActionResult({"InstanceStates": states})
 
     def wrap_backend(_: Callable[..., Any]) -> Callable[..., Any]:
         def describe(self: Any, lb_name: str, instances: list[dict[str, str]]) -> list[dict[str, Any]]:
             record = self.get_load_balancer(lb_name)
             asked = [one["InstanceId"] for one in instances] or record.instance_ids
-            return [
-                {"InstanceId": one, "State": told_of(record, one, found(one), findings).state}
-                for one in asked
-            ]
+            return [_state(record, one, found(one), findings) for one in asked]
 
         return describe
 
     replace(f"{_RESPONSE}.describe_instance_health", lambda _: describe_instance_health)
     replace("moto.elb.models:ELBBackend.describe_instance_health", wrap_backend)
+
+
+def _state(record: Any, instance_id: str, instance: Any, findings: Findings) -> dict[str, str]:
+    told = told_of(record, instance_id, instance, findings)
+    return {
+        "InstanceId": instance_id,
+        "State": told.state,
+        "ReasonCode": told.reason,
+        "Description": told.description,
+    }
 
 
 def told_of(record: Any, instance_id: str, instance: Any, findings: Findings) -> Told:

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from typing import Any
 
 from localcloud import (
     cloudwatch,
@@ -38,10 +37,6 @@ def install(
     site: Site, network: Network, instances: Roster, log: Log, notice: Callable[[str], None]
 ) -> Balancers:
     """Put traffic behind moto's load balancers; what passes is counted in `log`."""
-
-    def found(instance_id: str) -> Any:
-        return next((one for one in instances.records() if one.id == instance_id), None)
-
     balancers = Balancers(
         site,
         network,
@@ -51,9 +46,9 @@ def install(
         log.follow,
     )
     cloudwatch.install()
-    lb_classic_records.install(site, found)
-    lb_classic_api.install(balancers, found)
-    lb_v2_records.install(site, found, balancers)
+    lb_classic_records.install(site, instances.record)
+    lb_classic_api.install(balancers, instances.record)
+    lb_v2_records.install(site, instances.record, balancers)
     return balancers
 
 

@@ -111,6 +111,8 @@ def _frontend(balancer: Balancer, listener: Listener, pools: Mapping[str, Pool],
 def _http_lines(listener: Listener) -> list[str]:
     return [
         f'log-format "{LOG_MARK} %f %b %s %ST %Tr"',
+        # Else a worker that hands over closes idle connections, one perhaps as its client asks again.
+        "option idle-close-on-response",
         "option forwardfor",
         f"http-request set-header X-Forwarded-Proto {'https' if listener.certificate else 'http'}",
         f"http-request set-header X-Forwarded-Port {listener.port}",

@@ -19,6 +19,7 @@ def install(site: Site, found: Found, findings: Findings) -> None:
     """Complete what is recorded, and answer health from what the checks found."""
     replace(f"{_MODELS}:FakeLoadBalancer.__init__", lambda original: _born(original, site))
     replace(f"{_MODELS}:FakeLoadBalancer.activate", lambda original: _activated(original, findings))
+    replace(f"{_MODELS}:ELBv2Backend.create_load_balancer", _created)
     replace(f"{_MODELS}:ELBv2Backend.delete_load_balancer", _deleted)
     replace(f"{_MODELS}:FakeTargetGroup.register", lambda original: _registered(original, found))
     replace(f"{_MODELS}:FakeTargetGroup.health_for", lambda _: _health_for(findings))
@@ -42,6 +43,21 @@ def _born(original: Callable[..., Any], site: Site) -> Callable[..., Any]:
             lb_places.settle(site, self, self.subnets)
 
     return init
+
+
+def _created(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a network load balancer's ARN say what it is; CloudWatch's dimensions are its last part."""
+
+    def create_load_balancer(self: Any, *args: Any, **kwargs: Any) -> Any:
+        record = original(self, *args, **kwargs)
+        if record.type == "network":
+            before, record.arn = record.arn, record.arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
+            self.load_balancers[record.arn] = self.load_balancers.pop(before)
+            self.tagging_service.copy_tags(before, record.arn)
+            self.tagging_service.delete_all_tags_for_resource(before)
+        return record
+
+    return create_load_balancer
 
 
 def _activated(original: Callable[..., Any], findings: Findings) -> Callable[..., Any]:

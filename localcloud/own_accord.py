@@ -44,23 +44,38 @@ def install(site: Site, instances: Roster) -> list[Work]:
     def cloudwatch() -> Any:
         return cloudwatch_backends[ACCOUNT][site.region]
 
-    def act(alarm: Any, arn: str, value: float, now: float) -> None:
-        if ":scalingPolicy:" in arn:
-            with scaling.lock:
-                policies.follow_alarm(groups(), alarm, arn, value, now)
-
     if not site.bodies:
         metrics.install()  # else load balancers bring it
-    watch = AlarmWatch(lambda: [cloudwatch()], act)
+    watch = AlarmWatch(lambda: [cloudwatch()], act_upon(groups))
     scaling = Scaling(lambda: [groups()], instances.record, watch.ringing)
-    scaling_install.install(scaling, instances.record)
-    alarm_watch.install()
-    policies.install()
+    hook(scaling, instances, cloudwatch)
     route53_hooks.install()
-    actions = PolicyActions(time.time, cloudwatch)
-    answer_instead(scaling.lock, (actions.put_scaling_policy, actions.delete_policy, actions.execute_policy))
     interruptions = Interruptions(instances)
     return [*_measuring(site, instances, cloudwatch), interruptions.tick, watch.tick, scaling.tick]
+
+
+def hook(
+    scaling: Scaling,
+    instances: Roster,
+    cloudwatch: Callable[[], Any],
+    clock: Callable[[], float] = time.time,
+) -> None:
+    """Put Auto Scaling, its policies and CloudWatch's alarms in moto's place."""
+    scaling_install.install(scaling, instances.record, clock)
+    alarm_watch.install(clock)
+    policies.install()
+    actions = PolicyActions(clock, cloudwatch)
+    answer_instead(scaling.lock, (actions.put_scaling_policy, actions.delete_policy, actions.execute_policy))
+
+
+def act_upon(groups: Callable[[], Any]) -> alarm_watch.Act:
+    """What an alarm's action does: a scaling policy's is followed, others are nobody's here."""
+
+    def act(alarm: Any, arn: str, value: float, now: float) -> None:
+        if ":scalingPolicy:" in arn:
+            policies.follow_alarm(groups(), alarm, arn, value, now)
+
+    return act
 
 
 def _measuring(site: Site, instances: Roster, cloudwatch: Any) -> list[Work]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from localcloud.scaling_model import (
@@ -31,7 +32,10 @@ def decide(group: Group, members: Sequence[Member], now: float) -> tuple[Action,
     steps = [action for member in members if (action := step(group, member, now))]
     leaving = {one.id for one in steps if isinstance(one, Retire | Forget | End)}
     counted = [member for member in members if member.counts and member.id not in leaving]
-    return (*steps, *size(group, counted, members, now))
+    # Where one has just failed to come up, another would most likely fail at once.
+    failed = {one.id for one in steps if isinstance(one, Forget)}
+    shut = {member.zone for member in members if member.id in failed and member.pending}
+    return (*steps, *size(replace(group, closed=group.closed | shut), counted, members, now))
 
 
 def step(group: Group, member: Member, now: float) -> Action | None:

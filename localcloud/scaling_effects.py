@@ -59,7 +59,6 @@ def launch(group: Any, wanted: Launch, count: int, now: float) -> None:
         book_of(group).replacing = owed
         _failed(group, config, wanted.zone, causes[0], why, now)
         return
-    book_of(group).refusals.pop(wanted.zone, None)
     for record, cause in zip(records, causes, strict=True):
         protected = bool(group.new_instances_protected_from_scale_in)
         member = GroupMember(record, group, config, now, protected=protected)
@@ -87,6 +86,7 @@ def serve(group: Any, act: Serve, now: float) -> None:
     if member is None:
         return
     member.lifecycle_state, member.waits, member.in_service, member.surplus = "InService", (), now, False
+    book_of(group).refusals.pop(member.availability_zone, None)
     if "AddToLoadBalancer" not in suspended(group):
         balancers.register(group, [act.id])
     _activity(group, act.id, lambda one: one.is_over("Successful", now))

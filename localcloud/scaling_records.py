@@ -18,7 +18,7 @@ from localcloud.scaling_model import Wait
 T = TypeVar("T")
 
 _FIRST_PAUSE_SECONDS = 5.0
-_LONGEST_PAUSE_SECONDS = 300.0
+_LONGEST_PAUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

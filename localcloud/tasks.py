@@ -46,7 +46,18 @@ class Status:
             table.add_row(
                 machine["instance_id"], machine["state"], machine["private_ip"], machine["image_id"]
             )
-        return Group(f"the local cloud answers at {self.found['endpoint_url']}", table)
+        shown: list[Any] = [f"the local cloud answers at {self.found['endpoint_url']}", table]
+        if self.found["load_balancers"]:
+            shown += ["", self._balancers()]
+        if self.found["dns"]:
+            shown += ["", f"names: dig @{self.found['dns']['address']} NAME"]
+        return Group(*shown)
+
+    def _balancers(self) -> Table:
+        table = Table("load balancer", "type", "address", "name", box=None)
+        for one in self.found["load_balancers"]:
+            table.add_row(one["name"], one["type"], one["address"], one["dns_name"])
+        return table
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ from botocore.exceptions import (
 )
 
 from resizer import metrics
-from resizer.blob import Blob
 from resizer.errors import MissingError, StoreDeniedError, StoreError, StoreTimeoutError
+from resizer.quickread import MODIFIED, SOURCE, blob_of
 from resizer.store import admit, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from resizer.blob import Blob
     from resizer.config import Config
+    from resizer.quickread import QuickReader
 
-_MODIFIED = "original-modified"
-_SOURCE = "original-etag"
 _ABSENT = frozenset({"NoSuchKey", "404", "KeyTooLongError"})
 _LATE = frozenset({"RequestTimeout", "504"})
 _DENIED = frozenset({"AccessDenied", "403"})
@@ -37,8 +37,15 @@ _MOST_DELETED = 1000  # S3's limit for one call
 class S3Store:
     """A bucket. `connect` makes the client, one for all threads, and anew while credentials are missing."""
 
-    def __init__(self, connect: Callable[[], Any], bucket: str) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        bucket: str,
+        quicken: Callable[[Any], QuickReader | None] = lambda _: None,
+    ) -> None:
         self._connect = connect
+        self._quicken = quicken
+        self._quick: QuickReader | None = None
         self._bucket = bucket
         self._guard = threading.Lock()
         self._client: Any = None
@@ -46,19 +53,15 @@ class S3Store:
     def read(self, key: str, max_bytes: int) -> Blob:
         """Return the object; a result carries its original's time and etag in its metadata."""
         with self._call("get", key) as client:
+            found = self._quick.read(key, max_bytes) if self._quick else None
+            if found is not None:
+                return found
             answer = client.get_object(Bucket=self._bucket, Key=key)
             with answer["Body"] as body:
                 admit(key, answer["ContentLength"], max_bytes)
                 data = body.read()
-        noted, stored = answer["Metadata"], int(answer["LastModified"].timestamp())
-        modified = noted.get(_MODIFIED, "")
-        return Blob(
-            data,
-            int(modified) if modified.isdecimal() else stored,
-            answer["ETag"].strip('"'),
-            noted.get(_SOURCE, ""),
-            stored,
-        )
+        stored = int(answer["LastModified"].timestamp())
+        return blob_of(data, answer["ETag"], answer["Metadata"], stored)
 
     def etag(self, key: str) -> str:
         """Ask for the object's head."""
@@ -73,7 +76,7 @@ class S3Store:
                 Key=key,
                 Body=blob.data,
                 ContentType=media_type,
-                Metadata={_MODIFIED: str(blob.modified), **({_SOURCE: blob.source} if blob.source else {})},
+                Metadata={MODIFIED: str(blob.modified), **({SOURCE: blob.source} if blob.source else {})},
             )
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -116,13 +119,18 @@ class S3Store:
         begun, outcome = time.perf_counter(), "failed"
         try:
             with self._guard:
-                self._client = self._client or self._connect()
+                if self._client is None:
+                    client = self._connect()
+                    self._client, self._quick = client, self._quicken(client)
             yield self._client
             outcome = "done"
         except NoCredentialsError as error:
             # A client keeps what it found when it was made; a role may be given to the node later.
             self._client = None
             raise self._fault(error, key) from error
+        except MissingError:
+            outcome = "missing"
+            raise
         except (ClientError, BotoCoreError) as error:
             fault = self._fault(error, key)
             outcome = "missing" if isinstance(fault, MissingError) else "failed"

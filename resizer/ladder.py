@@ -14,7 +14,7 @@ from resizer.flight import Flight
 from resizer.gate import Gate
 from resizer.media import media_type
 from resizer.originals import Originals
-from resizer.purges import purge
+from resizer.purges import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +136,7 @@ class Ladder:
     def _forget(self, key: str) -> None:
         """Have all that was made of an older original removed, here at once and elsewhere soon."""
         self._cache.purge(key)
-        self._tools.uploads.add(f"the purge of {key}", lambda: purge(self._tools.store, self._config, key))
+        self._tools.uploads.add(f"the purge of {key}", lambda: tell(self._tools.store, self._config, key))
 
 
 def _recognised(blob: Blob | None, origin: str) -> Found | None:

@@ -9,6 +9,7 @@ from resizer.bucket import S3Store, connector
 from resizer.cache import DiskCache
 from resizer.folder import FolderStore
 from resizer.ladder import Tools
+from resizer.quickread import quick_reader
 from resizer.renderer import OwnRenderer, RenderService
 from resizer.uploads import Uploads
 
@@ -22,7 +23,8 @@ def open_store(config: Config) -> Store:
     """Return the store of originals and results; nothing is dialled yet."""
     if config.folder is not None:
         return FolderStore(config.folder)
-    return S3Store(connector(config), str(config.bucket))
+    bucket = str(config.bucket)
+    return S3Store(connector(config), bucket, lambda client: quick_reader(client, bucket, config))
 
 
 def open_tools(config: Config) -> Tools:

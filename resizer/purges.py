@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from resizer import metrics
 from resizer.blob import Blob
-from resizer.errors import MissingError
+from resizer.errors import MissingError, StoreDeniedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,14 @@ def purge(store: Store, config: Config, key: str, clock: Callable[[], float] = t
     announce(store, config, key, clock)
     # Once more: a node may have stored a result of the old original in between.
     _forget(store, config, key)
+
+
+def tell(store: Store, config: Config, key: str) -> None:
+    """Purge a key as far as this node may: without leave to delete, results stay until they are old."""
+    try:
+        purge(store, config, key)
+    except StoreDeniedError:
+        announce(store, config, key)
 
 
 def announce(store: Store, config: Config, key: str, clock: Callable[[], float] = time.time) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -24,3 +26,17 @@ def sealed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     if "machines" not in request.keywords:
         monkeypatch.setattr(subprocess, "Popen", _refuse("started a process"))
         monkeypatch.setattr(socket.socket, "connect", _refuse("dialled"))
+
+
+@pytest.fixture(autouse=True)
+def scratch_place(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path | None:
+    """A place for scratch folders of the test's own: a sweep that is tried must not see other runs'."""
+    if "machines" in request.keywords:
+        return None
+    place = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    return place

@@ -203,6 +203,12 @@ def test_a_spec_that_is_not_there_is_named(no_cloud: None, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize("name", sorted(tasks.ns.task_names))
+def test_no_flag_takes_its_value_apart(name: str) -> None:
+    kinds = {one.name: one.kind for one in tasks.ns[name].get_arguments()}
+    assert [flag for flag, kind in kinds.items() if kind is tuple] == []
+
+
+@pytest.mark.parametrize("name", sorted(tasks.ns.task_names))
 def test_every_task_says_what_it_does(name: str) -> None:
     assert tasks.ns[name].__doc__
 

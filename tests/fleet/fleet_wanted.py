@@ -41,10 +41,10 @@ FILE: dict[str, Any] = {
 }
 
 
-def deployment(**changes: Any) -> Deployment:
+def deployment(path: str = "shop.toml", **changes: Any) -> Deployment:
     """The deployment of the file above with some tables changed; None leaves one out."""
     merged = {key: value for key, value in {**FILE, **changes}.items() if value is not None}
-    return parse(Path("shop.toml"), merged)
+    return parse(Path(path), merged)
 
 
 def wanted(image: Image = IMAGE, **changes: Any) -> Wanted:

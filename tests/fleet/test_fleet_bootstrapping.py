@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from fleet.bootstrap_view import Board, Bootstrapped, board
-from fleet.bootstrapping import Outcome, run
+from fleet.bootstrapping import AS_UNIT, Outcome, run
 from fleet.node_order import order
 from fleet.node_report import ScriptRun, Step
 from fleet.reach import Ended, Hear, NodeLost, Target, Unreachable
@@ -35,6 +35,8 @@ class Scripted:
         self.asked: list[tuple[str, ...]] = []
 
     def run(self, target: Target, argv: Sequence[str], hear: Hear) -> Ended:
+        assert tuple(argv[: len(AS_UNIT)]) == AS_UNIT
+        argv = argv[len(AS_UNIT) :]
         self.asked.append((target.instance_id, *argv[1:]))
         said = self.answers[target.instance_id.replace("-", "")]
         if isinstance(said, dict):
@@ -84,7 +86,10 @@ def test_a_failing_script_is_named() -> None:
     ("ended", "said"),
     [
         (Ended(127, "", "sh: node-bootstrap: not found"), "is this node of a baked image"),
-        (Ended(1, "", "sudo: node-bootstrap: command not found"), "is this node of a baked image"),
+        (
+            Ended(1, "", "Failed to find executable node-bootstrap: No such file or directory"),
+            "is this node of a baked image",
+        ),
         (Ended(1, "", "disk full\n"), "disk full"),
         (Ended(0, "hello", ""), "is no report"),
         (Ended(1, answer(state="stranded", reason="inputs: BUCKET is required"), ""), "BUCKET is required"),

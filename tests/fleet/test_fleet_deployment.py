@@ -49,10 +49,12 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a name too long": ({"name": "x" * 40}, "`name` is", "at most 24 characters"),
     "a truth for a number": ({"template": {"web": {"count": True}}}, "`count` is True", "a whole number"),
     "a file that is not there": (
-        {"template": {"web": {"policy": "none.json"}}}, "`policy` names none.json, which is not there", "looked for",
+        {"template": {"web": {"policy": "none.json"}}}, "`policy` names none.json, which is not there",
+        "looked for",
     ),
     "a source that is none": (
-        {"template": {"web": {"open": [{"port": 80, "from": "everybody"}]}}}, "`from` is 'everybody'", "a CIDR",
+        {"template": {"web": {"open": [{"port": 80, "from": "everybody"}]}}}, "`from` is 'everybody'",
+        "a CIDR",
     ),
     "a load balancer that is none of its own": (
         {"template": {"web": {"load_balancers": ["back"]}}}, "`load_balancers` is ['back']", "front",
@@ -64,7 +66,8 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         {"load_balancer": {"front": {"health_check": "PING"}}}, "`health_check` is 'PING'", "HTTP:80/health",
     ),
     "a timeout above the interval": (
-        {"load_balancer": {"front": {"interval_seconds": 5, "timeout_seconds": 9}}}, "not below the interval", "",
+        {"load_balancer": {"front": {"interval_seconds": 5, "timeout_seconds": 9}}},
+        "not below the interval", "",
     ),
     "an encrypted listener without certificate": (
         {"load_balancer": {"front": {"listeners": ["HTTPS:443=HTTP:80"]}}}, "lacks `certificate`", "ARN",
@@ -73,11 +76,13 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a CNAME at the apex": (
         {"dns": {**DNS, "name": "shop.test"}}, "is the zone's apex, and a CNAME cannot stand there", "alias",
     ),
-    "a name outside its zone": ({"dns": {**DNS, "name": "img.test"}}, "does not lie in the zone", "www.shop.test"),
+    "a name outside its zone": ({"dns": {**DNS, "name": "img.test"}}, "does not lie in the zone",
+    "www.shop.test"),
     "an input without a type": ({"inputs": {"BUCKET": "photos"}}, "`inputs`: BUCKET has no known type", ""),
     "an input in small letters": ({"inputs": {"bucket": "text:a"}}, "bucket is no input's name", ""),
     "a tag of the toolkit's": ({"tags": {"amibake:run": "x"}}, "`tags` is", "of your own"),
-    "a sample in another's bucket": ({"bucket": {"name": "theirs", "sample": "a.jpg"}}, "`sample` is", "owned"),
+    "a sample in another's bucket": ({"bucket": {"name": "theirs", "sample": "a.jpg"}}, "`sample` is",
+    "owned"),
     "a bucket without a name": ({"bucket": {}}, "lacks `name`", ""),
     "zones and subnets": ({"zones": ["eu-central-1a"], "subnets": ["subnet-1"]}, "`zones` is", "`subnets`"),
     "two targets of scaling": (
@@ -86,9 +91,11 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a maximum below the minimum": ({"scaling": {"min": 4, "max": 2}}, "`max` is 2", "from 4"),
     "requests counted by a classic one": (
-        {"scaling": {"min": 1, "max": 2, "requests_per_target": 9}}, "`requests_per_target` is 9", "application",
+        {"scaling": {"min": 1, "max": 2, "requests_per_target": 9}}, "`requests_per_target` is 9",
+        "application",
     ),
-    "an alarm on nothing known": ({"alarm": {"a": {"watch": "mood"}}}, "`watch` is 'mood'", "unhealthy_hosts"),
+    "an alarm on nothing known": ({"alarm": {"a": {"watch": "mood"}}}, "`watch` is 'mood'",
+    "unhealthy_hosts"),
 }  # fmt: skip
 
 

@@ -73,6 +73,12 @@ def test_nothing_is_launched_when_every_zone_refuses() -> None:
     assert decide(group(4, closed=frozenset({A, B, C})), [], 0) == ()
 
 
+def test_where_one_has_just_failed_to_come_up_no_other_is_launched() -> None:
+    there = [member("i-1", A, state="Pending", machine="terminated")]
+    assert decide(group(1), there, 0) == (Forget("i-1"), Launch(B))
+    assert decide(group(1, zones=(A,)), there, 0) == (Forget("i-1"),)
+
+
 def test_a_suspended_launch_launches_nothing() -> None:
     assert decide(group(4, suspended=frozenset({"Launch"})), [], 0) == ()
 

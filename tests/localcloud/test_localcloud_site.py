@@ -274,3 +274,12 @@ def test_an_installation_that_fails_says_how_to_do_it_by_hand(
     with pytest.raises(MissingPackages) as caught:
         needs.ensure(lambda _: None)
     assert caught.value.hint.startswith("run it by hand: apt-get install")
+
+
+def test_a_package_s_service_is_kept_off_this_computer_once(tmp_path: Path) -> None:
+    assert needs.mask("named.service", tmp_path)
+    assert (tmp_path / "named.service").readlink() == Path("/dev/null")
+    assert not needs.mask("named.service", tmp_path)
+    (tmp_path / "own.service").write_text("[Service]")
+    assert not needs.mask("own.service", tmp_path)
+    assert not needs.mask("x.service", tmp_path / "no systemd here")

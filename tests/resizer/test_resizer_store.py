@@ -20,6 +20,7 @@ from resizer.bucket import S3Store, connector
 from resizer.config import Config
 from resizer.errors import MissingError, StoreDeniedError, StoreError, StoreTimeoutError, TooManyBytesError
 from resizer.folder import FolderStore
+from resizer.quickread import quick_reader
 from resizer.store import Store
 
 if TYPE_CHECKING:
@@ -37,13 +38,17 @@ def client() -> Iterator[Any]:
         yield client
 
 
-@pytest.fixture(params=["bucket", "folder"])
+@pytest.fixture(params=["bucket", "quick bucket", "folder"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return (
-        S3Store(lambda: request.getfixturevalue("client"), "photos")
-        if request.param == "bucket"
-        else FolderStore(tmp_path)
-    )
+    if request.param == "folder":
+        return FolderStore(tmp_path)
+    client = request.getfixturevalue("client")
+    return quick(client) if "quick" in request.param else S3Store(lambda: client, "photos")
+
+
+def quick(client: Any) -> S3Store:
+    config = Config(bucket="photos")
+    return S3Store(lambda: client, "photos", lambda made: quick_reader(made, "photos", config))
 
 
 def test_what_was_written_is_read_back_with_its_time(store: Store) -> None:
@@ -118,6 +123,26 @@ def test_credentials_that_come_late_are_found_without_a_restart(client: Any) -> 
         store.write("a", Blob(b"x", LONG_AGO), "image/png")
     store.write("a", Blob(b"x", LONG_AGO), "image/png")
     assert store.read("a", LIMIT).data == b"x"
+
+
+def test_the_quick_way_is_taken_for_the_ordinary_and_the_full_client_asked_for_the_rest(client: Any) -> None:
+    operations: list[str] = []
+    client.meta.events.register("before-parameter-build.s3", lambda model, **_: operations.append(model.name))
+    store = quick(client)
+    store.write("a b/ä?#%.jpg", Blob(b"x" * 9, LONG_AGO, source="s"), "image/png")
+    operations.clear()
+    found = store.read("a b/ä?#%.jpg", LIMIT)
+    assert (found.data, found.modified, found.source) == (b"x" * 9, LONG_AGO, "s")
+    with pytest.raises(MissingError):
+        store.read("absent", LIMIT)
+    with pytest.raises(TooManyBytesError):
+        store.read("a b/ä?#%.jpg", 8)
+    assert "GetObject" not in operations
+    client.delete_object(Bucket="photos", Key="a b/ä?#%.jpg")
+    client.delete_bucket(Bucket="photos")
+    with pytest.raises(StoreError, match="NoSuchBucket"):
+        store.read("a", LIMIT)
+    assert "GetObject" in operations
 
 
 def test_a_client_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
