@@ -27,9 +27,8 @@ def install() -> None:
     def wrap_template(original: Callable[..., Any]) -> Callable[..., Any]:
         def create_version(self: Any, data: dict[str, Any], description: str) -> Any:
             source = getattr(_request, "source", None)
-            return original(
-                self, merged(self.get_version(source).data, data) if source else data, description
-            )
+            whole = merged(self.get_version(source).data, data) if source else data
+            return original(self, _with_user_data(whole), description)
 
         return create_version
 
@@ -48,6 +47,14 @@ def _with_tags(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, *args, **kwargs)
 
     return describe_launch_templates
+
+
+def _with_user_data(data: dict[str, Any]) -> dict[str, Any]:
+    """User data as moto launches from it, which it makes of the text in a template's first version only."""
+    from moto.core.types import Base64EncodedString
+
+    given = data.get("UserData")
+    return {**data, "UserData": Base64EncodedString(given)} if isinstance(given, str) else data
 
 
 def merged(source: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:

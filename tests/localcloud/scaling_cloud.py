@@ -65,7 +65,7 @@ class ScalingCloud:
     def make(self, name: str = "web", **more: Any) -> None:
         """A launch template of two versions and a group of it, with its instances under way."""
         image = self.ec2.register_image(Name=f"image-{name}", RootDeviceName="/dev/xvda")["ImageId"]
-        data = {"ImageId": image, "InstanceType": "t3.small"}
+        data = {"ImageId": image, "InstanceType": "t3.small", "UserData": "aGVsbG8="}
         self.ec2.create_launch_template(LaunchTemplateName=f"{name}-nodes", LaunchTemplateData=data)
         self.ec2.create_launch_template_version(
             LaunchTemplateName=f"{name}-nodes", LaunchTemplateData={**data, "InstanceType": "t3.micro"}
