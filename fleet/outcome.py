@@ -39,7 +39,8 @@ class Done:
 
     def __rich__(self) -> Group:
         """As people read it."""
-        said = [f"{len(self.changed)} changes" if self.changed else "nothing to change"]
+        plural = "" if len(self.changed) == 1 else "s"
+        said = [f"{len(self.changed)} change{plural}" if self.changed else "nothing to change"]
         table = Table("node", "template", "zone", "address", "state", "in service", box=None)
         for one in self.nodes:
             node = one.node

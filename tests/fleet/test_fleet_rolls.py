@@ -174,7 +174,7 @@ def test_an_image_that_its_health_check_refuses_is_taken_back_and_nobody_notices
     with shop.load() as load:
         failed = shop.invoke("fleet.roll", FILE, f"--image={refused}", "--watch=5", code=1)
     assert "was taken back" in failed.stderr
-    assert "unhealthy" in failed.stderr
+    assert "health check" in failed.stderr
     assert {one.id for one in shop.nodes} == old
     assert load.all().failed == 0
 
