@@ -41,8 +41,9 @@ def healthy(act: Act) -> None:
 
 def stop(act: Act) -> None:
     """Stop the services that run. Raises ServiceError."""
-    if act.text("DECOM_REASON") == "reboot":
-        act.say("a reboot stops them by itself")
+    if act.text("DECOM_REASON") in ("reboot", "shutdown"):
+        # systemd stops them after this script's own unit, so that who waits for it here waits for himself.
+        act.say("systemd stops them, right after this")
         return
     for unit in reversed(act.texts("SERVICES")):
         if Service(unit, act.run).active():

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 2.0
 # CloudWatch may tell of a minute only some minutes later.
 _LATEST_SECONDS = 180.0
-# A canary among a hundred nodes that fails at everything makes for one error in a hundred.
-_SHARE_THAT_MAY_FAIL = 0.5
 
 
 @dataclass
@@ -178,8 +176,8 @@ class Rolling:
                 self._look_up()
             after = self._measured(since)
         rings = [one for one in alarms.ringing(site.cloud, site.names) if one not in self.record.rang]
-        limits = Limits(error_rate_above=min(Limits.error_rate_above, _SHARE_THAT_MAY_FAIL * share))
-        wrong = [*faults(self.record.before, after, limits), *(f"the alarm {one} rings" for one in rings)]
+        worse = faults(self.record.before, after, Limits.of_share(share))
+        wrong = [*worse, *(f"the alarm {one} rings" for one in rings)]
         if wrong:
             raise DoesWorse("; ".join(wrong))
 

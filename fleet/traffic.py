@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fleet.alarms import balancer_metrics
@@ -39,10 +39,12 @@ def traffic(
     queries = list(_queries(balancers))
     if not queries:
         return Traffic(0, 0)
+    begin = since.replace(second=0, microsecond=0)
+    end = max(until or datetime.now(UTC), begin + timedelta(seconds=_PERIOD_SECONDS))
     answers = cloud.cloudwatch.get_paginator("get_metric_data").paginate(
         MetricDataQueries=queries,
-        StartTime=since.replace(second=0, microsecond=0),
-        EndTime=until or datetime.now(UTC),
+        StartTime=begin,
+        EndTime=end,
     )
     sums: dict[str, float] = {}
     slowest: list[float] = []

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# A canary among two hundred nodes that fails at everything makes for one error in two hundred.
+_SHARE_THAT_MAY_FAIL = 0.5
+
 
 @dataclass(frozen=True)
 class Traffic:
@@ -32,6 +35,11 @@ class Limits:
     """Below it a latency is well whatever it was before: ratios of small numbers say nothing."""
     fewest_requests: int = 20
     """With fewer the errors are judged alone: one slow answer among five is no percentile."""
+
+    @classmethod
+    def of_share(cls, share: float) -> Limits:
+        """The limits where the new nodes are a share of all: a canary among many can spoil only so much."""
+        return cls(error_rate_above=min(cls.error_rate_above, share * _SHARE_THAT_MAY_FAIL))
 
 
 def faults(before: Traffic, after: Traffic, limits: Limits) -> Iterator[str]:

@@ -267,7 +267,9 @@ def _user_data(record: Any) -> Reply:
     if not record.user_data:
         return Reply(HTTPStatus.NOT_FOUND)
     kind = (("Content-Type", "application/octet-stream"),)
-    return Reply(HTTPStatus.OK, base64.b64decode(record.user_data.as_bytes()), kind)
+    # moto's is of its own type, or a text where it comes from a launch template's later version.
+    encoded = record.user_data if isinstance(record.user_data, str) else record.user_data.as_bytes()
+    return Reply(HTTPStatus.OK, base64.b64decode(encoded), kind)
 
 
 def _profile_name(record: Any) -> str:

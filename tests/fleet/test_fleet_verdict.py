@@ -42,3 +42,9 @@ def test_a_small_latency_may_become_many_times_as_long() -> None:
 
 def test_where_nothing_is_known_of_before_the_floor_holds() -> None:
     assert list(faults(Traffic(0, 0), Traffic(100, 0, 0.3), Limits())) != []
+
+
+def test_a_canary_among_many_is_judged_by_its_own_share() -> None:
+    before, after = Traffic(1000, 0, 0.1), Traffic(12100, 95, 0.1)
+    assert not list(faults(before, after, Limits.of_share(1 / 2)))
+    assert list(faults(before, after, Limits.of_share(1 / 121)))
