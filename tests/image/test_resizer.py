@@ -152,8 +152,10 @@ def test_a_second_request_is_answered_from_disk_without_python(host: Any, get: A
     assert (second.status, second.body) == (200, first.body)
     assert first.headers["x-resizer"] in BY_PYTHON
     assert second.headers["x-resizer"] == "apache"
-    same = ("etag", "last-modified", "cache-control", "content-type", "x-content-type-options")
+    same = ("last-modified", "cache-control", "content-type", "x-content-type-options")
     assert [second.headers[name] for name in same] == [first.headers[name] for name in same]
+    # Apache calls the tag of an original that is younger than a second weak.
+    assert second.headers["etag"].removeprefix("W/") == first.headers["etag"].removeprefix("W/")
 
 
 def test_a_hit_may_be_asked_for_in_part_by_head_or_again(get: Any, key: str) -> None:
