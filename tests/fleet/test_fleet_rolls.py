@@ -207,6 +207,7 @@ def test_a_zone_whose_machines_die_costs_requests_until_the_threshold_only(shop:
     after = load.all(since=died + THRESHOLD_SECONDS)
     lost = load.all(since=died, until=died + THRESHOLD_SECONDS).failed
     print(f"{lost} requests failed before the threshold, {after.failed} after it")  # noqa: T201 - a figure
+    assert first.id not in {one.id for one in shop.nodes if one.up}
     assert load.all(until=died - 1).failed == 0
     assert after.failed == 0
     assert sum(after.statuses.values()) > 100
