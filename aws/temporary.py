@@ -171,6 +171,7 @@ def _empty_profile(cloud: Cloud, name: str) -> None:
 def node_policy(
     bucket: str = "",
     *,
+    results_prefix: str = "resized",
     load_balancers: str = "*",
     target_groups: str = "*",
     scaling_groups: str = "*",

@@ -191,6 +191,7 @@ def _shipped_policy(names: Names, bucket: str, given: Mapping[str, str]) -> Any:
     mine = f"{names.deployment}-*"
     policy = node_policy(
         bucket,
+        results_prefix=given.get("RESULTS_PREFIX", "text:resized").removeprefix("text:"),
         load_balancers=mine,
         target_groups=mine,
         scaling_groups=f"{names.of()}-*",

@@ -140,6 +140,7 @@ def test_a_node_may_tag_only_itself_and_use_only_its_bucket() -> None:
     condition = statements["ShowItsOwnState"]["Condition"]
     assert condition["StringEquals"] == {"aws:ARN": "${ec2:SourceInstanceARN}"}
     assert statements["UseObjects"]["Resource"] == "arn:aws:s3:::mine/*"
+    assert statements["ForgetResultsOfChangedOriginals"]["Resource"] == "arn:aws:s3:::mine/resized/*"
     assert statements["TellAMissingObjectFromAForbiddenOne"]["Resource"] == "arn:aws:s3:::mine"
 
 
