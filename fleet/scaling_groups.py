@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fleet.scaling_rules import Scaling
     from fleet.wanted import Kind, Wanted
 
-LAUNCHING, TERMINATING = "amibake-boot", "amibake-decommission"
+LAUNCHING = "amibake-boot"
 # A boot takes seconds, ten minutes at the longest; the node extends it by its heartbeat while it boots.
 _BOOT_SECONDS = 600
 _EMPTY = Patience(delay_seconds=2, budget_seconds=3600)
@@ -72,7 +72,7 @@ def put(
             **settings,
             DesiredCapacity=max(scaling.least, min(desired, scaling.most)),
             Tags=_tags(name, {**wanted.tags, TEMPLATE: kind.name, DIGEST: ""}),
-            LifecycleHookSpecificationList=_hooks(balancers),
+            LifecycleHookSpecificationList=_hooks(),
             **_attached(balancers),
         )
     else:
@@ -88,7 +88,7 @@ def resize(cloud: Cloud, name: str, count: int) -> None:
 
 
 def remove(cloud: Cloud, name: str, *, at_once: bool = False) -> None:
-    """Delete a group; its nodes are drained and ended first, by its hooks, unless it is to go at once."""
+    """Delete a group; its nodes are drained and ended first, unless it is to go at once."""
     if not at_once:
         cloud.autoscaling.update_auto_scaling_group(
             AutoScalingGroupName=name, MinSize=0, MaxSize=0, DesiredCapacity=0
@@ -147,20 +147,18 @@ def _attach(cloud: Cloud, name: str, attached: Mapping[str, Any]) -> None:
         )
 
 
-def _hooks(balancers: Sequence[LoadBalancer]) -> Any:
-    drains = max((one.draining_budget_seconds for one in balancers), default=30)
+def _hooks() -> Any:
+    """A node completes its boot itself, and comes into service only then.
+
+    There is none for the end: the group takes a node out of its load balancers, and lets it drain, before it
+    terminates it; the node's own farewell is a part of its shutdown.
+    """
     return [
         {
             "LifecycleHookName": LAUNCHING,
             "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
             "HeartbeatTimeout": _BOOT_SECONDS,
             "DefaultResult": "ABANDON",
-        },
-        {
-            "LifecycleHookName": TERMINATING,
-            "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
-            "HeartbeatTimeout": max(30, drains + 30),
-            "DefaultResult": "CONTINUE",
         },
     ]
 
