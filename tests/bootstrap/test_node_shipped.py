@@ -85,8 +85,10 @@ def test_an_application_that_never_answers_200_is_an_error_with_its_last_answer(
         apache.healthy(stage.act())
 
 
-@pytest.mark.parametrize(("reason", "ran"), [("shutdown", ["stop apache2.service"]), ("reboot", [])])
-def test_services_are_stopped_when_the_node_leaves_for_good(
+@pytest.mark.parametrize(
+    ("reason", "ran"), [("manual", ["stop apache2.service"]), ("shutdown", []), ("reboot", [])]
+)
+def test_services_are_stopped_unless_systemd_does_so_right_after(
     stage: Any, systemd: Any, reason: str, ran: list[str]
 ) -> None:
     apache.stop(stage.act(SERVICES="apache2.service", DECOM_REASON=reason))
