@@ -109,8 +109,12 @@ def free_port() -> int:
 @contextmanager
 def _serving(argv: Sequence[str], address: str, port: int, log: Path) -> Iterator[Server]:
     try:
+        # The store would take credentials that it finds in the environment for the only ones.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with log.open("w") as file:
-            process = subprocess.Popen(argv, stdout=file, stderr=file, start_new_session=True)
+            process = subprocess.Popen(
+                argv, stdout=file, stderr=file, env=environment, start_new_session=True
+            )
     except FileNotFoundError as why:
         raise BenchError(f"{argv[0]} is not installed", f"apt-get install {argv[0]}") from why
     try:
