@@ -39,12 +39,11 @@ def wrk(
     urls: Sequence[str],
     seconds: float,
     connections: int = 32,
-    method: str = "GET",
     headers: Sequence[str] = (),
 ) -> Closed:
     """Ask for URLs of one server, in turn, over kept connections, as fast as answers come."""
     server = urlsplit(urls[0])
-    script = _script([urlsplit(url).path for url in urls], method)
+    script = _script([urlsplit(url).path for url in urls])
     argv = [
         "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout=30s", "-s", str(script),
         *itertools.chain.from_iterable(("-H", header) for header in headers),
@@ -59,14 +58,14 @@ def wrk(
     return _told(ended.stdout)
 
 
-def _script(paths: Sequence[str], method: str) -> Path:
+def _script(paths: Sequence[str]) -> Path:
     import tempfile
 
     listed = ",\n".join(f'"{path}"' for path in paths)
     text = (
         f"local paths = {{\n{listed}\n}}\nlocal at = 0\n"
         "request = function()\n  at = at % #paths + 1\n"
-        f'  return wrk.format("{method}", paths[at])\nend\n'
+        f'  return wrk.format("GET", paths[at])\nend\n'
     )
     with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as file:
         file.write(text)

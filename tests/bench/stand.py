@@ -34,11 +34,11 @@ _STATIC = """ServerRoot /etc/apache2
 ServerName localhost
 PidFile /run/astatic.pid
 ErrorLog /var/log/astatic.log
-Include mods-enabled/mpm_event.load
-Include mods-enabled/mpm_event.conf
-Include mods-enabled/authz_core.load
-Include mods-enabled/mime.load
-Include mods-enabled/mime.conf
+Include mods-available/mpm_event.load
+Include mods-available/mpm_event.conf
+Include mods-available/authz_core.load
+Include mods-available/mime.load
+Include mods-available/mime.conf
 User www-data
 Group www-data
 Listen 81
@@ -118,9 +118,10 @@ def stand(ground: Ground) -> Iterator[Stand]:
         weed = stack.enter_context(servers.object_store(folder, str(ground.site.desk_address)))
         store = _client(weed.url)
         store.create_bucket(Bucket=BUCKET)
-        node = stack.enter_context(_node(ground, baked.document["image_id"], weed.url))
+        node = stack.enter_context(_node(ground, baked.document["image_id"]))
         made = Stand(ground, node.id, node.address, store, originals, folder)
         _wait_serving(f"{made.url}/health")
+        _aim(made, weed.url)
         yield made
 
 
@@ -156,15 +157,11 @@ def fetched(url: str, **headers: str) -> Any:
 
 
 @contextmanager
-def _node(ground: Ground, image_id: str, endpoint: str) -> Iterator[Any]:
+def _node(ground: Ground, image_id: str) -> Iterator[Any]:
     run = Run()
     with ExitStack() as stack:
         policy = temporary.node_policy(BUCKET)
-        inputs = {
-            "BUCKET": f"text:{BUCKET}",
-            "UNSIGNED": "text:true",
-            "AWS_ENDPOINT_URL": f"text:{endpoint}",
-        }
+        inputs = {"BUCKET": f"text:{BUCKET}", "UNSIGNED": "text:true"}
         wanted = Launch(
             image_id=image_id,
             instance_type="t3.small",
@@ -176,6 +173,19 @@ def _node(ground: Ground, image_id: str, endpoint: str) -> Iterator[Any]:
         )
         (node,) = wait_running(ground.cloud, stack.enter_context(launched(ground.cloud, wanted, 1)))
         yield node
+
+
+def _aim(stand: Stand, store_url: str) -> None:
+    """Have the node's services use the quick store: a local machine is aimed at moto's by itself."""
+    with stand.machine() as machine:
+        aimed = machine.run(
+            f"systemctl set-environment AWS_ENDPOINT_URL_S3={store_url}"
+            " && systemctl restart resizer-render resizer-keeper apache2",
+            timeout_seconds=60,
+        )
+    if aimed.exit_code:
+        raise BenchError(f"the services do not start again: {aimed.output[-500:]}")
+    _wait_serving(f"{stand.url}/health")
 
 
 def _client(endpoint: str) -> Any:
