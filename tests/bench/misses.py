@@ -108,7 +108,8 @@ def _memory(stand: Stand) -> tuple[Figure, ...]:
 def _is_daemon(pid: int) -> bool:
     from pathlib import Path
 
-    return b"wsgi" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b"wsgi" in words or b"python" in words
 
 
 def _forget_peak(pid: int) -> None:

@@ -30,6 +30,7 @@ BUCKET = "originals"
 SIZE = (2464, 1632)
 """Of the originals, in pixels: 4 megapixels, as those of the figures that we compare with."""
 _SERVING_SECONDS = 120
+_SERVICES = ("apache2.service", "resizer-render.service", "resizer-keeper.service")
 _STATIC = """ServerRoot /etc/apache2
 ServerName localhost
 PidFile /run/astatic.pid
@@ -84,12 +85,14 @@ class Stand:
             self.store.put_object(Bucket=BUCKET, Key=key, Body=data)
         return keys
 
-    def processes(self, name: str = "apache2") -> list[cpu.Process]:
-        """The node's processes of a name."""
-        return [one for one in cpu.processes().values() if one.name == name and self._within(one.pid)]
+    def processes(self, name: str = "") -> list[cpu.Process]:
+        """The node's processes that serve: Apache's, the application's and the renderers'; or those of a name."""
+        services = () if name else _SERVICES
+        found = [one for one in cpu.processes().values() if name in ("", one.name)]
+        return [one for one in found if self._within(one.pid, services)]
 
-    def cpu_seconds(self, name: str = "apache2") -> float:
-        """The CPU time of the node's processes of a name since they began."""
+    def cpu_seconds(self, name: str = "") -> float:
+        """The CPU time of these processes since they began."""
         return sum(one.cpu_seconds for one in self.processes(name))
 
     @contextmanager
@@ -98,11 +101,13 @@ class Stand:
         with self.ground.reached(self.address) as machine:
             yield machine
 
-    def _within(self, pid: int) -> bool:
+    def _within(self, pid: int, services: tuple[str, ...]) -> bool:
         try:
-            return self.instance_id in Path(f"/proc/{pid}/cgroup").read_text()
+            group = Path(f"/proc/{pid}/cgroup").read_text()
         except OSError:
             return False
+        within = not services or any(one in group for one in services)
+        return within and self.instance_id in group
 
 
 @contextmanager
