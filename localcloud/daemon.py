@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moto import settings
+
 from localcloud import backends, groups, hooks, identities, interruptions, lb_install, own_accord
 from localcloud.balancers import OPEN, Balancers
 from localcloud.cgroups import ControlGroup
@@ -43,6 +45,7 @@ _PATIENCE_AT_THE_END_SECONDS = 20
 def serve(site: Site) -> None:
     """Run the local cloud until SIGTERM, then leave nothing behind."""
     os.environ.update(_MOTO_SETTINGS)
+    settings.EC2_ENABLE_INSTANCE_TYPE_VALIDATION = True  # read when moto was imported, perhaps before this
     hooks.verify()
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())

@@ -108,7 +108,20 @@ def nodes(desk: Desk, reach: SshReach) -> Iterator[list[Instance]]:
 def balancer(desk: Desk) -> Iterator[LoadBalancer]:
     check = health_check.parse("HTTP:80/", interval_seconds=5, timeout_seconds=2)
     made, _ = lb.ensure(desk.cloud, Wanted("classic", "web", check, draining_seconds=5))
+    admitted: Any = {
+        "GroupName": "default",
+        "IpPermissions": [
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 80,
+                "ToPort": 80,
+                "UserIdGroupPairs": [{"GroupId": made.group_ids[0]}],
+            }
+        ],
+    }
+    desk.cloud.ec2.authorize_security_group_ingress(**admitted)
     yield made
+    desk.cloud.ec2.revoke_security_group_ingress(**admitted)
     lb.delete(desk.cloud, made)
 
 

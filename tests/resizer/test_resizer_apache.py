@@ -195,11 +195,14 @@ def test_the_log_is_json_and_tells_who_found_the_image(site: Site) -> None:
     known = {answer.headers["x-request-id"]: answer for answer in answers}
     from resizer.accesslog import entry
 
-    lines = [
-        line
-        for line in site.log("access.log").encode().splitlines()
-        if any(i.encode() in line for i in known)
-    ]
+    def written() -> list[bytes]:
+        every = site.log("access.log").encode().splitlines()
+        return [line for line in every if any(one.encode() in line for one in known)]
+
+    # Apache writes its line after the answer.
+    deadline = time.monotonic() + 10
+    while len(lines := written()) < len(known) and time.monotonic() < deadline:
+        time.sleep(0.05)
     read = [entry(line) for line in lines]
     assert sorted((each.path, each.status, each.state) for each in read if each) == [
         ('/thumb/l"og ä.jpg', 200, "apache"),
