@@ -86,7 +86,7 @@ class Stand:
         return keys
 
     def processes(self, name: str = "") -> list[cpu.Process]:
-        """The node's processes that serve: Apache's, the application's, the renderers'; or those of a name."""
+        """The node's processes that serve: Apache's, the application's, renderers'; or those of a name."""
         services = () if name else _SERVICES
         found = [one for one in cpu.processes().values() if name in ("", one.name)]
         return [one for one in found if self._within(one.pid, services)]
