@@ -24,15 +24,15 @@ class ScalingCloud:
     def __init__(self, install: Callable[..., Any]) -> None:
         from moto.autoscaling.models import autoscaling_backends
         from moto.cloudwatch.models import cloudwatch_backends
-        from moto.core.base_backend import BackendDict
+        from moto.ec2.models import ec2_backends
 
         self.now = 1_800_000_000.0
         self.faults = Faults()
         self.later = Later(self.time)
         self.roster = Bodiless(self.later, self.faults.machine_dies)
         ec2.install(Site(), self.roster, self.faults.zone_is_full)
-        # What was there before the hooks has a VPC that is not the site's.
-        BackendDict.reset()
+        # What was there before the hooks has a VPC that is not the site's; moto may hand it out again.
+        ec2_backends[ACCOUNT]["us-east-1"].reset()
         cloudwatch.install()
 
         def groups() -> Any:
