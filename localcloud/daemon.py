@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from localcloud.catalog import Catalog
     from localcloud.roster import Roster
 
-# moto reads these when it is imported: none of its own images, and types as EC2 knows them.
-_MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "yes"}
+# None of moto's own images; it reads this when a backend is made.
+_MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
 
 _PATIENCE_AT_THE_END_SECONDS = 20
 
@@ -45,7 +45,7 @@ _PATIENCE_AT_THE_END_SECONDS = 20
 def serve(site: Site) -> None:
     """Run the local cloud until SIGTERM, then leave nothing behind."""
     os.environ.update(_MOTO_SETTINGS)
-    settings.EC2_ENABLE_INSTANCE_TYPE_VALIDATION = True  # read when moto was imported, perhaps before this
+    settings.EC2_ENABLE_INSTANCE_TYPE_VALIDATION = True  # its variable is read at import, too early
     hooks.verify()
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())

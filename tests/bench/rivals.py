@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import subprocess
-import sys
 import tarfile
-import venv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bake.spec import load
 from bake.steps.tree import Tree
 from bake.steps.venv import Venv
-from bench.errors import BenchError
 from bench.ours import steps_of
+from bench.programs import programs as installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,17 +23,7 @@ _PINS = Path(__file__).with_name("rivals.txt")
 
 def programs() -> Path:
     """The folder that holds `ansible-playbook` and `pyinfra`; made once per set of pins and Python."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amibake" / "bench"
-    pins = hashlib.sha256(_PINS.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    kept = cache / pins
-    if not (kept / "complete").exists():
-        venv.create(kept, clear=True, with_pip=True)
-        argv = [str(kept / "bin" / "pip"), "install", "-q", "-r", str(_PINS)]
-        ended = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if ended.returncode:
-            raise BenchError(f"pip could not install {_PINS.read_text().split()}: {ended.stderr[-800:]}")
-        (kept / "complete").touch()
-    return kept / "bin"
+    return installed(*_PINS.read_text().split())
 
 
 def payload(spec: Path, folder: Path) -> dict[str, Any]:

