@@ -137,7 +137,7 @@ class S3Store:
             metrics.STORE_SECONDS.labels(operation).observe(time.perf_counter() - begun)
 
     def _connected(self) -> Any:
-        """Return the client, its keys renewed.
+        """Return the client.
 
         The metadata service may take seconds to say nothing. One thread asks it at a time, and those who
         waited share its failure: one after the other, the last of a crowd would hear of it after a minute.
@@ -150,8 +150,6 @@ class S3Store:
                 if self._client is None:
                     client = self._connect()
                     self._client, self._quick = client, self._quicken(client)
-                if self._quick is not None:
-                    self._quick.credentials.get_frozen_credentials()
             except BotoCoreError as error:
                 self._in_vain = error
                 raise

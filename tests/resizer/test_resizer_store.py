@@ -15,7 +15,6 @@ import pytest
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import (
     ConnectTimeoutError,
-    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     ReadTimeoutError,
@@ -167,21 +166,6 @@ def test_without_credentials_no_client_is_made(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("boto3.Session.get_credentials", lambda _: None)
     with pytest.raises(NoCredentialsError):
         connector(Config(bucket="photos"))()
-
-
-def test_keys_that_cannot_be_renewed_are_the_store_s_trouble(client: Any) -> None:
-    store = quick(client)
-    store.write("a", Blob(b"x", LONG_AGO), "image/png")
-
-    def expired() -> None:
-        raise CredentialRetrievalError(provider="iam-role", error_msg="no answer")
-
-    assert store._quick is not None
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(store._quick.credentials, "get_frozen_credentials", expired)
-        with pytest.raises(StoreError, match="CredentialRetrievalError"):
-            store.read("a", LIMIT)
-    assert store.read("a", LIMIT).data == b"x"
 
 
 def test_the_quick_way_is_taken_for_the_ordinary_and_the_full_client_asked_for_the_rest(client: Any) -> None:
