@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from bake.machine import Machine
     from localcloud.site import Site
 
+ROOT = Path(__file__).parent.parent
 RUN_TAG = "amibake:run"
 KEY_NAME = "amitest"
 
@@ -172,6 +176,28 @@ def at_the_cloud(desk: Desk) -> Iterator[None]:
     """The environment aims at the tests' cloud for one test."""
     with environment(desk.site):
         yield
+
+
+def invoke(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run an invoke task in a process of its own, as from a shell."""
+    command = [str(Path(sys.executable).parent / "invoke"), *argv]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def env(desk: Desk) -> dict[str, str]:
+    """The environment of the tests' local cloud, with a shelf of the tests' own."""
+    with environment(desk.site):
+        return {**os.environ, "AMIBAKE_STATE": str(desk.site.home / "state")}
+
+
+@pytest.fixture(scope="session")
+def baked(env: dict[str, str]) -> dict[str, Any]:
+    """The document of a first bake, of the image that nodes of several tests are launched from."""
+    done = invoke("bake", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 @contextmanager
