@@ -188,7 +188,7 @@ def invoke(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
 def env(desk: Desk) -> dict[str, str]:
     """The environment of the tests' local cloud, with a shelf of the tests' own."""
     with environment(desk.site):
-        return {**os.environ, "AMIBAKE_STATE": str(desk.site.home / "state")}
+        return {**os.environ, "AMIBAKE_STATE": str(desk.site.home / "shelf")}
 
 
 @pytest.fixture(scope="session")

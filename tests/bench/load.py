@@ -41,11 +41,12 @@ def wrk(
     connections: int = 32,
     headers: Sequence[str] = (),
 ) -> Closed:
-    """Ask for URLs of one server, in turn, over kept connections, as fast as answers come."""
+    """Ask for URLs of one server, in turn, over kept connections, as fast as answers come; whole seconds."""
     server = urlsplit(urls[0])
     script = _script([urlsplit(url).path for url in urls])
     argv = [
-        "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout=30s", "-s", str(script),
+        "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency",
+        "--timeout=30s", "-s", str(script),
         *itertools.chain.from_iterable(("-H", header) for header in headers),
         f"{server.scheme}://{server.netloc}",
     ]  # fmt: skip
@@ -54,7 +55,7 @@ def wrk(
     finally:
         script.unlink()
     if ended.returncode:
-        raise BenchError(f"wrk ended with {ended.returncode}: {ended.stderr[-400:]}", "apt-get install wrk")
+        raise BenchError(f"wrk ended with {ended.returncode}: {(ended.stderr or ended.stdout)[-400:]}")
     return _told(ended.stdout)
 
 

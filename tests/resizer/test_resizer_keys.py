@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.credentials import Credentials, RefreshableCredentials
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import CredentialRetrievalError, NoCredentialsError
 
+from resizer.bucket import S3Store, connector
+from resizer.config import Config
+from resizer.errors import StoreError
 from resizer.keys import REST_SECONDS, Keys
 
 
@@ -107,3 +111,35 @@ def test_nobody_waits_for_a_renewal_while_there_are_good_keys(monkeypatch: pytes
 def test_keys_that_are_no_role_s_are_used_as_they_are() -> None:
     keys = Keys(Credentials("own", "s"))
     assert [used(keys), used(keys)] == ["own", "own"]
+
+
+def test_a_crowd_without_credentials_looks_for_them_once() -> None:
+    looked: list[int] = []
+    waiting, vain = threading.Barrier(9), threading.Event()
+
+    def connect() -> Any:
+        looked.append(len(looked))
+        assert vain.wait(30)
+        time.sleep(0.2)  # for all of them to be waiting
+        raise NoCredentialsError
+
+    store = S3Store(connect, "photos")
+
+    def ask(_: int) -> str:
+        waiting.wait(30)
+        with pytest.raises(StoreError, match="NoCredentialsError") as refused:
+            store.read("a", 1)
+        return str(refused.value)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(ask, range(8))
+        waiting.wait(30)
+        vain.set()
+        assert len(set(answers)) == 1
+    assert looked == [0]
+
+
+def test_without_credentials_no_client_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boto3.Session.get_credentials", lambda _: None)
+    with pytest.raises(NoCredentialsError):
+        connector(Config(bucket="photos"))()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,7 +110,7 @@ def test_more_misses_than_can_be_made_are_turned_away_in_order(node: ServingNode
 def test_an_image_just_below_the_limits_harms_nobody(node: ServingNode) -> None:
     before = node.processes()
     assert opened(node.get("/unsafe/w2000,h2000,fill,blur50/under.png").body).size == (2000, 2000)
-    assert opened(node.get("/medium/under.png").body).size == (300, 232)
+    assert opened(node.get("/medium/under.png").body).size == (300, 233)
     assert node.processes() == before
 
 
@@ -146,9 +147,10 @@ def test_a_changed_original_and_a_purge_are_seen_by_all_nodes(
                 "there is a hit",
             )
     (tmp_path / "changed.jpg").write_bytes(photograph(480, 640))
-    for words in (["resizer.put", str(tmp_path / "changed.jpg")], ["resizer.purge", "purged.jpg"]):
-        done = invoke(*words, f"--bucket={node.bucket}", env=env)
-        assert done.returncode == 0, done.stderr
+    asked = (["resizer.put", str(tmp_path / "changed.jpg")], ["resizer.purge", "purged.jpg"])
+    with ThreadPoolExecutor(2) as pool:
+        for done in pool.map(lambda words: invoke(*words, f"--bucket={node.bucket}", env=env), asked):
+            assert done.returncode == 0, done.stderr
     for each in nodes:
         each.until(lambda each=each: _size(each, "changed.jpg") == (225, 300), "the changed one is served")
         each.until(lambda each=each: _files(each, "purged.jpg") == "", "the purged one is gone")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import (
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -130,42 +123,6 @@ def test_credentials_that_come_late_are_found_without_a_restart(client: Any) -> 
         store.write("a", Blob(b"x", LONG_AGO), "image/png")
     store.write("a", Blob(b"x", LONG_AGO), "image/png")
     assert store.read("a", LIMIT).data == b"x"
-
-
-def test_a_crowd_without_credentials_looks_for_them_once(client: Any) -> None:
-    looked: list[int] = []
-    waiting, vain = threading.Barrier(9), threading.Event()
-
-    def connect() -> Any:
-        looked.append(len(looked))
-        assert vain.wait(30)
-        if len(looked) == 1:
-            time.sleep(0.2)  # for all of them to be waiting
-            raise NoCredentialsError
-        return client
-
-    store = S3Store(connect, "photos")
-
-    def ask(_: int) -> str:
-        waiting.wait(30)
-        with pytest.raises(StoreError, match="NoCredentialsError") as refused:
-            store.read("a", LIMIT)
-        return str(refused.value)
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = pool.map(ask, range(8))
-        waiting.wait(30)
-        vain.set()
-        assert len(set(answers)) == 1
-    assert looked == [0]
-    with pytest.raises(MissingError):
-        store.read("a", LIMIT)
-
-
-def test_without_credentials_no_client_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("boto3.Session.get_credentials", lambda _: None)
-    with pytest.raises(NoCredentialsError):
-        connector(Config(bucket="photos"))()
 
 
 def test_the_quick_way_is_taken_for_the_ordinary_and_the_full_client_asked_for_the_rest(client: Any) -> None:
