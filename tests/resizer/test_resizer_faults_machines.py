@@ -237,8 +237,9 @@ def test_killed_in_the_midst_of_writing_a_node_leaves_no_torn_file(node: Serving
     answers = []
     for _ in range(2):
         with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(node.survivors, cold(48))
-            node.until(lambda: node.count("renders_total") > 0, "results are being made")
+            made = node.count("renders_total")
+            pending = pool.submit(node.survivors, cold(60))
+            node.until(lambda made=made: node.count("renders_total") > made, "results are being made")
             node.run("systemctl kill --signal=KILL " + " ".join(UNITS))
             answers += pending.result()
         node.until_served(cold(1)[0])
