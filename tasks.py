@@ -253,10 +253,10 @@ def test(context: Context, unit: bool = False) -> None:
     check(context)
     if not unit:
         setup(context)
-    # Those that are sealed meet nobody; those that boot machines share this computer, one after another.
+    # Those that are sealed meet nobody; those that boot machines mostly wait, two files of them at a time.
     context.run(f"{sys.executable} -m pytest -m 'not machines' --numprocesses=logical", echo=True)
     if not unit:
-        context.run(f"{sys.executable} -m pytest -m machines", echo=True)
+        context.run(f"{sys.executable} -m pytest -m machines --numprocesses=2 --dist=loadfile", echo=True)
 
 
 def _namespace() -> Collection:
