@@ -1,4 +1,4 @@
-"""Settings of this computer that machines need: raised while any local cloud runs, put back with the last one."""
+"""Settings of this computer that machines need: raised while a local cloud runs, put back after the last."""
 
 from __future__ import annotations
 
