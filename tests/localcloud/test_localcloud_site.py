@@ -62,6 +62,7 @@ def test_a_site_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ("LOCALCLOUD_NAME", "much-too-long", "named 'much-too-long'"),
         ("LOCALCLOUD_NAME", "a b", "named 'a b'"),
         ("LOCALCLOUD_NAME", "", "named ''"),
+        ("LOCALCLOUD_HOME", "/" + "long/" * 12, "too long for the sockets"),
     ],
 )
 def test_an_environment_that_describes_no_site_is_refused(
