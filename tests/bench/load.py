@@ -1,4 +1,4 @@
-"""Load: wrk in a closed loop, and a client of our own in an open one, that does not wait for answers."""
+"""Load: wrk and ab in a closed loop, and a client of our own in an open one, that waits for no answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 @dataclass(frozen=True)
 class Closed:
-    """What wrk saw: requests that were answered, its errors, and its 99th percentile."""
+    """What wrk or ab saw: requests that were answered, its errors, and its 99th percentile."""
 
     requests: int
     seconds: float
@@ -56,6 +56,33 @@ def wrk(
     if ended.returncode:
         raise BenchError(f"wrk ended with {ended.returncode}: {ended.stderr[-400:]}", "apt-get install wrk")
     return _told(ended.stdout)
+
+
+def ab(url: str, seconds: int, connections: int = 32, *, head: bool = False) -> Closed:
+    """Ask for one URL over kept connections, as fast as answers come; for `head` alone with HEAD."""
+    argv = [
+        "ab",
+        "-q",
+        "-k",
+        f"-c{connections}",
+        f"-t{seconds}",
+        "-n10000000",
+        *(["-i"] if head else []),
+        url,
+    ]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds + 60)
+    if ended.returncode:
+        raise BenchError(
+            f"ab ended with {ended.returncode}: {ended.stderr[-400:]}", "apt-get install apache2-utils"
+        )
+    told = {
+        name: float(value)
+        for name, value in re.findall(r"^\s*([^:\n]+?):?\s+([\d.]+)", ended.stdout, re.MULTILINE)
+    }
+    errors = told["Failed requests"] + told.get("Non-2xx responses", 0) + told.get("Write errors", 0)
+    return Closed(
+        int(told["Complete requests"]), told["Time taken for tests"], int(errors), told.get("99%", 0.0)
+    )
 
 
 def _script(paths: Sequence[str]) -> Path:
