@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from bench.errors import BenchError
 
 _LONGEST_ANSWER_SECONDS = 30.0
+_TOLD_BY_AB = r"^\s*([^:\n]+?):?\s+(\d+(?:\.\d+)?)(?![\d.])"
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 
@@ -75,10 +76,8 @@ def ab(url: str, seconds: int, connections: int = 32, *, head: bool = False) -> 
         raise BenchError(
             f"ab ended with {ended.returncode}: {ended.stderr[-400:]}", "apt-get install apache2-utils"
         )
-    told = {
-        name: float(value)
-        for name, value in re.findall(r"^\s*([^:\n]+?):?\s+([\d.]+)", ended.stdout, re.MULTILINE)
-    }
+    lines = re.findall(_TOLD_BY_AB, ended.stdout, re.MULTILINE)
+    told = {name: float(value) for name, value in lines}
     errors = told["Failed requests"] + told.get("Non-2xx responses", 0) + told.get("Write errors", 0)
     return Closed(
         int(told["Complete requests"]), told["Time taken for tests"], int(errors), told.get("99%", 0.0)
