@@ -91,21 +91,31 @@ class Desk:
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
-    """Where the tests' cloud lives; at the end it must have left no trace on this computer."""
+    """Where the tests' cloud lives."""
+    with site_of_its_own() as where:
+        yield where
+
+
+@contextmanager
+def site_of_its_own(*, bodies: bool = True) -> Iterator[Site]:
+    """A local cloud for a block, not up yet; at the end it must have left no trace on this computer."""
     from localcloud import control
     from localcloud.site import Site
 
-    forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
+    forwarding, alone = Path("/proc/sys/net/ipv4/ip_forward"), not _raised()
+    before = forwarding.read_text()
+    # Its sockets' paths must be short, which pytest's folders are not.
     with tempfile.TemporaryDirectory(prefix="amitest-") as home:
         with slot() as number:
             network = IPv4Network(f"10.{200 + number}.0.0/16")
-            where = Site(f"amitest{number}", Path(home), network=network, port=8130 + number)
+            where = Site(f"amitest{number}", Path(home), network=network, port=8130 + number, bodies=bodies)
             try:
                 yield where
             finally:
                 control.down(where)
-        assert traces(where) == []
-        assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == forwarding
+            assert traces(where) == []
+        # Other clouds on this computer, such as those of tests in parallel, may need it still.
+        assert not alone or _raised() or forwarding.read_text() == before
 
 
 @contextmanager
@@ -223,7 +233,13 @@ def traces(site: Site) -> list[str]:
     found += [f"route {line}" for line in run(["ip", "route"]).splitlines() if f" {site.name}-" in line]
     group = ControlGroup.of(site).path
     found += [f"control group {group}"] if group.exists() else []
+    found += [f"setting {path.parent.name}" for path in _raised() if path.name == f"site-{site.name}"]
     return found + _in_processes(site)
+
+
+def _raised() -> list[Path]:
+    """Which settings of this computer are raised, and for whom."""
+    return list(Path("/run/amibake").glob("*/site-*"))
 
 
 def _in_processes(site: Site) -> list[str]:
