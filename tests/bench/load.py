@@ -1,4 +1,4 @@
-"""Load: wrk in a closed loop, and a client of our own in an open one, that does not wait for answers."""
+"""Load: wrk and ab in a closed loop, and a client of our own in an open one, that waits for no answer."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ response = function()
   if answered == #paths then wrk.thread:stop() end
 end
 """
+_TOLD_BY_AB = r"^\s*([^:\n]+?):?\s+(\d+(?:\.\d+)?)(?![\d.])"
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 
 @dataclass(frozen=True)
 class Closed:
-    """What wrk saw: requests that were answered, its errors, and its 99th percentile."""
+    """What wrk or ab saw: requests that were answered, its errors, and its 99th percentile."""
 
     requests: int
     seconds: float
@@ -68,6 +69,31 @@ def wrk(
     if ended.returncode:
         raise BenchError(f"wrk ended with {ended.returncode}: {(ended.stderr or ended.stdout)[-400:]}")
     return _told(ended.stdout)
+
+
+def ab(url: str, seconds: int, connections: int = 32, *, head: bool = False) -> Closed:
+    """Ask for one URL over kept connections, as fast as answers come; for `head` alone with HEAD."""
+    argv = [
+        "ab",
+        "-q",
+        "-k",
+        f"-c{connections}",
+        f"-t{seconds}",
+        "-n10000000",
+        *(["-i"] if head else []),
+        url,
+    ]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds + 60)
+    if ended.returncode:
+        raise BenchError(
+            f"ab ended with {ended.returncode}: {ended.stderr[-400:]}", "apt-get install apache2-utils"
+        )
+    lines = re.findall(_TOLD_BY_AB, ended.stdout, re.MULTILINE)
+    told = {name: float(value) for name, value in lines}
+    errors = told["Failed requests"] + told.get("Non-2xx responses", 0) + told.get("Write errors", 0)
+    return Closed(
+        int(told["Complete requests"]), told["Time taken for tests"], int(errors), told.get("99%", 0.0)
+    )
 
 
 def _script(paths: Sequence[str], *, once: bool) -> Path:

@@ -181,6 +181,16 @@ def test_a_hit_may_be_asked_for_again_in_part_or_by_head(site: Site) -> None:
     assert site.get("/thumb/http.jpg", "POST").status == 405
 
 
+def test_a_hit_larger_than_what_apache_reads_at_once_arrives_whole_and_in_parts(site: Site) -> None:
+    site.upload("large.png", photograph(900, 600))
+    missed, hit = (site.get("/large/large.png") for _ in range(2))
+    assert (missed.headers["x-resizer"], hit.headers["x-resizer"]) == ("render", "apache")
+    assert len(hit.body) > 3 * 65536
+    assert hit.body == missed.body
+    part = site.get("/large/large.png", Range="bytes=65000-200000")
+    assert (part.status, part.body) == (206, hit.body[65000:200001])
+
+
 def test_24_at_once_for_one_cold_picture_cost_one_rendering(site: Site) -> None:
     site.upload("crowd.jpg", photograph(2400, 1600))
     with ThreadPoolExecutor(24) as pool:
