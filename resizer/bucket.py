@@ -18,7 +18,7 @@ from botocore.exceptions import (
 
 from resizer import metrics
 from resizer.errors import MissingError, StoreDeniedError, StoreError, StoreTimeoutError
-from resizer.quickread import MODIFIED, SOURCE, blob_of
+from resizer.shortcut import blob_of, metadata_of
 from resizer.store import admit, missing
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from resizer.blob import Blob
     from resizer.config import Config
-    from resizer.quickread import QuickReader
+    from resizer.shortcut import Shortcut
 
 _ABSENT = frozenset({"NoSuchKey", "404", "KeyTooLongError"})
 _LATE = frozenset({"RequestTimeout", "504"})
@@ -41,19 +41,24 @@ class S3Store:
         self,
         connect: Callable[[], Any],
         bucket: str,
-        quicken: Callable[[Any], QuickReader | None] = lambda _: None,
+        shorten: Callable[[Any], Shortcut | None] = lambda _: None,
     ) -> None:
         self._connect = connect
-        self._quicken = quicken
-        self._quick: QuickReader | None = None
+        self._shorten = shorten
+        self._short: Shortcut | None = None
         self._bucket = bucket
         self._guard = threading.Lock()
         self._client: Any = None
 
+    def begin(self) -> None:
+        """Make the client now: the first visitor need not wait. What fails is told by the first call."""
+        with contextlib.suppress(BotoCoreError):
+            self._connected()
+
     def read(self, key: str, max_bytes: int) -> Blob:
         """Return the object; a result carries its original's time and etag in its metadata."""
         with self._call("get", key) as client:
-            found = self._quick.read(key, max_bytes) if self._quick else None
+            found = self._short.read(key, max_bytes) if self._short else None
             if found is not None:
                 return found
             answer = client.get_object(Bucket=self._bucket, Key=key)
@@ -71,12 +76,14 @@ class S3Store:
     def write(self, key: str, blob: Blob, media_type: str) -> None:
         """Put the object."""
         with self._call("put", key) as client:
+            if self._short and self._short.write(key, blob, media_type):
+                return
             client.put_object(
                 Bucket=self._bucket,
                 Key=key,
                 Body=blob.data,
                 ContentType=media_type,
-                Metadata={MODIFIED: str(blob.modified), **({SOURCE: blob.source} if blob.source else {})},
+                Metadata=metadata_of(blob),
             )
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -118,11 +125,7 @@ class S3Store:
     def _call(self, operation: str, key: str) -> Iterator[Any]:
         begun, outcome = time.perf_counter(), "failed"
         try:
-            with self._guard:
-                if self._client is None:
-                    client = self._connect()
-                    self._client, self._quick = client, self._quicken(client)
-            yield self._client
+            yield self._connected()
             outcome = "done"
         except NoCredentialsError as error:
             # A client keeps what it found when it was made; a role may be given to the node later.
@@ -138,6 +141,13 @@ class S3Store:
         finally:
             metrics.STORE_CALLS.labels(operation, outcome).inc()
             metrics.STORE_SECONDS.labels(operation).observe(time.perf_counter() - begun)
+
+    def _connected(self) -> Any:
+        with self._guard:
+            if self._client is None:
+                client = self._connect()
+                self._client, self._short = client, self._shorten(client)
+            return self._client
 
     def _fault(self, error: Exception, key: str) -> Exception:
         code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
