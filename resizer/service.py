@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -181,6 +182,7 @@ def main(arguments: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     config = configuration.read(Path(os.environ.get("RESIZER_CONFIG", "/etc/resizer.toml")))
     with listening(Path(arguments[0]), config.queue_length) as listener:
+        gc.freeze()  # nor will its children's collector write on pages that they share with it
         Service(listener, config.renders).run()
 
 

@@ -158,7 +158,8 @@ def _frozen(credentials: Any) -> Callable[[], Credentials]:
 def _dialler(url: SplitResult, config: Config) -> Callable[[], socket.socket]:
     secure = url.scheme == "https"
     where = str(url.hostname), url.port or (443 if secure else 80)
-    context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or get_cert_path(verify=True))
+    bundle = os.environ.get("AWS_CA_BUNDLE") or get_cert_path(verify=True)
+    context = ssl.create_default_context(cafile=bundle) if secure else None
 
     def dial() -> socket.socket:
         try:
@@ -169,7 +170,7 @@ def _dialler(url: SplitResult, config: Config) -> Callable[[], socket.socket]:
         with contextlib.ExitStack() as unfinished:
             unfinished.callback(line.close)
             line.settimeout(config.store_read_seconds)
-            if secure:
+            if context:
                 line = context.wrap_socket(line, server_hostname=where[0])
             unfinished.pop_all()
         return line
