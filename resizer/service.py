@@ -38,8 +38,8 @@ MOST_JOBS = 2000  # then a child makes place for a fresh one: no heap stays in p
 MOST_MEMORY_BYTES = 2 << 30  # of address space; the largest originals admitted need less than half
 _PDEATHSIG = 1
 _CRASHING_SECONDS = 0.2
-# By itself malloc gives the memory of each picture back to the kernel, and has it zeroed for the next: a tenth
-# of the CPU of a rendering. M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD; larger pictures go back as before.
+# By itself malloc gives the memory of each picture back to the kernel, and has it zeroed for the next: a
+# tenth of the CPU of a rendering. M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD; what is larger goes back.
 _KEPT_MEMORY = ((-1, 32 << 20), (-2, 4 << 20), (-3, 16 << 20))
 _log = logging.getLogger(__name__)
 
