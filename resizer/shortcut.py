@@ -91,6 +91,8 @@ class Shortcut:
         request = f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
         try:
             return self.wire.exchange(request, judge)
+        except ConnectTimeoutError:
+            raise  # although it is an OSError
         except TimeoutError as error:
             raise ReadTimeoutError(endpoint_url=self.host, error=error) from error
         except (CutError, OSError, KeyError, ValueError):

@@ -182,6 +182,38 @@ def test_what_no_header_can_say_goes_the_full_way(client: Any) -> None:
     assert operations == ["PutObject"]
 
 
+class BrokenWire:
+    """Never answers, in one way or another."""
+
+    def __init__(self, fault: Exception) -> None:
+        self._fault = fault
+
+    def exchange(self, _request: bytes, _admit: Any) -> Answer:
+        raise self._fault
+
+
+def over(client: Any, fault: Exception) -> S3Store:
+    config = Config(bucket="photos")
+    return S3Store(lambda: client, "photos", lambda made: shortcut(made, "photos", config, BrokenWire(fault)))
+
+
+@pytest.mark.parametrize("fault", [CutError("cut"), ConnectionRefusedError(), KeyError("content-length")])
+def test_where_the_short_way_is_cut_the_full_one_is_taken(client: Any, fault: Exception) -> None:
+    store = over(client, fault)
+    store.write("a", Blob(b"x", LONG_AGO), "image/png")
+    assert store.read("a", LIMIT).data == b"x"
+
+
+@pytest.mark.parametrize("fault", [TimeoutError(), ConnectTimeoutError(endpoint_url="http://s3")])
+def test_a_store_that_is_late_is_not_asked_a_second_time(client: Any, fault: Exception) -> None:
+    client.put_object(Bucket="photos", Key="a", Body=b"x")
+    store = over(client, fault)
+    with pytest.raises(StoreTimeoutError):
+        store.read("a", LIMIT)
+    with pytest.raises(StoreTimeoutError):
+        store.write("a", Blob(b"x", LONG_AGO), "image/png")
+
+
 def test_a_client_may_be_made_before_it_is_needed_and_fail_later(client: Any) -> None:
     made: list[Any] = []
     S3Store(lambda: made.append(client) or client, "photos").begin()
