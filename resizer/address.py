@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -71,7 +72,7 @@ class Address:
     preset: str | None = None
     immutable: bool = False
 
-    @property
+    @cached_property
     def result(self) -> str:
         """Return the one name of the result, `{options}/{key}`: what the store and single flight go by."""
         return f"{spell(self.options)}/{self.key}"

@@ -18,7 +18,7 @@ from botocore.exceptions import (
 
 from resizer import metrics
 from resizer.errors import MissingError, StoreDeniedError, StoreError, StoreTimeoutError
-from resizer.quickread import MODIFIED, SOURCE, blob_of
+from resizer.shortcut import blob_of, metadata_of
 from resizer.store import admit, missing
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from resizer.blob import Blob
     from resizer.config import Config
-    from resizer.quickread import QuickReader
+    from resizer.shortcut import Shortcut
 
 _ABSENT = frozenset({"NoSuchKey", "404", "KeyTooLongError"})
 _LATE = frozenset({"RequestTimeout", "504"})
@@ -41,20 +41,25 @@ class S3Store:
         self,
         connect: Callable[[], Any],
         bucket: str,
-        quicken: Callable[[Any], QuickReader | None] = lambda _: None,
+        shorten: Callable[[Any], Shortcut | None] = lambda _: None,
     ) -> None:
         self._connect = connect
-        self._quicken = quicken
-        self._quick: QuickReader | None = None
+        self._shorten = shorten
+        self._short: Shortcut | None = None
         self._bucket = bucket
         self._guard = threading.Lock()
         self._client: Any = None
         self._in_vain: BotoCoreError | None = None
 
+    def begin(self) -> None:
+        """Make the client now: the first visitor need not wait. What fails is told by the first call."""
+        with contextlib.suppress(BotoCoreError):
+            self._connected()
+
     def read(self, key: str, max_bytes: int) -> Blob:
         """Return the object; a result carries its original's time and etag in its metadata."""
         with self._call("get", key) as client:
-            found = self._quick.read(key, max_bytes) if self._quick else None
+            found = self._short.read(key, max_bytes) if self._short else None
             if found is not None:
                 return found
             answer = client.get_object(Bucket=self._bucket, Key=key)
@@ -72,12 +77,14 @@ class S3Store:
     def write(self, key: str, blob: Blob, media_type: str) -> None:
         """Put the object."""
         with self._call("put", key) as client:
+            if self._short and self._short.write(key, blob, media_type):
+                return
             client.put_object(
                 Bucket=self._bucket,
                 Key=key,
                 Body=blob.data,
                 ContentType=media_type,
-                Metadata={MODIFIED: str(blob.modified), **({SOURCE: blob.source} if blob.source else {})},
+                Metadata=metadata_of(blob),
             )
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -149,7 +156,7 @@ class S3Store:
             try:
                 if self._client is None:
                     client = self._connect()
-                    self._client, self._quick = client, self._quicken(client)
+                    self._client, self._short = client, self._shorten(client)
             except BotoCoreError as error:
                 self._in_vain = error
                 raise

@@ -73,9 +73,9 @@ class Config:
     quality: Annotated[int, whole(1, 100), "of JPEG, WebP and AVIF where the URL has no `q`"] = 80
 
     masters: Annotated[
-        bool, flag(), "keep a medium-size master of large originals, and render further sizes from it"
+        bool, flag(), "keep of large originals what was decoded for a size, and render further sizes from it"
     ] = True
-    master_side: Annotated[int, whole(256, 8192), "the longer side of a master, in pixels"] = 2048
+    master_side: Annotated[int, whole(256, 8192), "the longer side of a master, in pixels, at most"] = 2048
     revalidate_seconds: Annotated[
         int,
         whole(0, 30 * 86_400),

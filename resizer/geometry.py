@@ -82,9 +82,23 @@ def drafted(box: Box, size: Size, part: float = 1.0) -> int:
 
     The JPEG itself is `part` times as large as the picture that the box is measured in.
     """
-    across, down = (box[2] - box[0]) * part, (box[3] - box[1]) * part
-    ratio = min(across / _least(size[0]), down / _least(size[1]))
+    ratio = _ratio(box, size, part)
     return next(scale for scale in (8, 4, 2, 1) if scale <= ratio or scale == 1)
+
+
+def share(source: Size, size: Size) -> int:
+    """Return how many times smaller a picture of `source` was decoded; the sides of `size` are rounded up."""
+    return round(max(source) / max(size))
+
+
+def holds(box: Box, size: Size, part: float) -> bool:
+    """Tell whether `box` of a picture decoded at `part` of its size has the pixels for a result of `size`."""
+    return _ratio(box, size, part) >= 1
+
+
+def _ratio(box: Box, size: Size, part: float) -> float:
+    across, down = (box[2] - box[0]) * part, (box[3] - box[1]) * part
+    return min(across / _least(size[0]), down / _least(size[1]))
 
 
 def _least(side: int) -> float:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from resizer import errors
 from resizer.errors import RefusalError
 from resizer.limits import Limits
-from resizer.master import suffices
 from resizer.options import Options
-from resizer.pixels import Rendering, master, render
+from resizer.pixels import Rendering, render, render_with_master
 
 if TYPE_CHECKING:
     import socket
@@ -26,7 +25,7 @@ _LENGTH = struct.Struct("!I")
 
 @dataclass(frozen=True)
 class Job:
-    """Render `options` as `format`; if `master_side` is not 0, by way of a master of that size."""
+    """Render `options` as `format`; if `master_side` is not 0, with a master of at most that size."""
 
     options: Options
     format: str
@@ -53,16 +52,16 @@ class Frame:
 
 def work(job: Job, data: bytes) -> Done:
     """Do a job. Raises RefusalError, as `pixels.render` does."""
-    medium = master(data, job.limits, job.master_side) if job.master_side else None
-    source = medium.data if medium and suffices(medium.data, job.options) else data
-    return Done(render(source, job.options, job.limits, job.format), medium)
+    if job.master_side:
+        return Done(*render_with_master(data, job.options, job.limits, job.format, job.master_side))
+    return Done(render(data, job.options, job.limits, job.format))
 
 
 def asked(job: Job) -> dict[str, Any]:
     """Write a job as JSON can hold it."""
-    limits = asdict(job.limits) | {"formats": sorted(job.limits.formats)}
+    limits = vars(job.limits) | {"formats": sorted(job.limits.formats)}
     return {
-        "options": asdict(job.options),
+        "options": vars(job.options),
         "format": job.format,
         "limits": limits,
         "master_side": job.master_side,

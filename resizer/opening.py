@@ -9,8 +9,8 @@ from resizer.bucket import S3Store, connector
 from resizer.cache import DiskCache
 from resizer.folder import FolderStore
 from resizer.ladder import Tools
-from resizer.quickread import quick_reader
 from resizer.renderer import OwnRenderer, RenderService
+from resizer.shortcut import shortcut
 from resizer.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def open_store(config: Config) -> Store:
     if config.folder is not None:
         return FolderStore(config.folder)
     bucket = str(config.bucket)
-    return S3Store(connector(config), bucket, lambda client: quick_reader(client, bucket, config))
+    store = S3Store(connector(config), bucket, lambda client: shortcut(client, bucket, config))
+    store.begin()
+    return store
 
 
 def open_tools(config: Config) -> Tools:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from resizer import metrics
 from resizer.blob import Blob
-from resizer.errors import MissingError
+from resizer.decode import BROKEN
+from resizer.errors import MissingError, UndecodableError
 from resizer.job import Job
 from resizer.limits import Limits
 from resizer.master import suffices
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from resizer.ladder import Tools
 
 _HEAD_BYTES = 4096  # of a master: enough for `suffices`
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,13 @@ class Originals:
         """Render a result. Raises RefusalError."""
         master = self._master(address) if self._config.masters else None
         if master is not None:
-            metrics.MASTERS.labels("used").inc()
-            return self._made(address, master, "master", 0)
+            try:
+                return self._made(address, master, "master", 0)
+            except UndecodableError as error:
+                _log.warning("The master of %a is broken, and made anew: %s", address.key, error)
         original = self._read(self._config.original(address.key))
-        return self._made(address, replace(original, source=original.etag), "original", self._side(address))
+        side = self._config.master_side if self._config.masters else 0
+        return self._made(address, replace(original, source=original.etag), "original", side)
 
     def has_changed(self, key: str, made: Blob) -> bool:
         """Tell whether the original is another one by now; asked only of what was stored a while ago."""
@@ -75,10 +82,13 @@ class Originals:
         metrics.BYTES_IN.inc(len(source.data))
         done = self._tools.renderer.render(self._job(address, side), source.data)
         metrics.STAGES.labels("render").observe(done.seconds)
-        if done.master is not None:
+        if not side:
+            metrics.MASTERS.labels("used").inc()
+        elif done.master is None:
+            metrics.MASTERS.labels("not worth it").inc()
+        else:
+            metrics.MASTERS.labels("made").inc()
             self._keep_master(address.key, Blob(done.master.data, source.modified, source=source.source))
-        if side:
-            metrics.MASTERS.labels("made" if done.master else "not worth it").inc()
         blob = Blob(done.result.data, source.modified, source=source.source)
         return Made(blob, done.result.media_type, kind)
 
@@ -87,17 +97,15 @@ class Originals:
         quality = self._config.quality if options.quality is None else options.quality
         return Job(replace(options, quality=quality), address.format, self._limits, side)
 
-    def _side(self, address: Address) -> int:
-        """Return how large a master to make: none for the first size, as there may never be a second."""
-        further = self._config.masters and self._tools.cache.has_results(address.key)
-        return self._config.master_side if further else 0
-
     def _master(self, address: Address) -> Blob | None:
-        age = self._config.revalidate_seconds
-        blob = self._tools.cache.master(address.key, self._tools.clock() - age if age else 0.0)
-        if blob is None:
-            blob = self._stored_master(address.key)
-        return blob if blob and suffices(blob.data[:_HEAD_BYTES], address.options) else None
+        age, cache = self._config.revalidate_seconds, self._tools.cache
+        here = cache.master(address.key, self._tools.clock() - age if age else 0.0)
+        blob = here or self._stored_master(address.key)
+        if blob is None or not _suffices(blob, address):
+            return None
+        if here and cache.results(address.key) == 1:
+            self._share_master(address.key, here)
+        return blob
 
     def _stored_master(self, key: str) -> Blob | None:
         try:
@@ -110,7 +118,12 @@ class Originals:
         return blob
 
     def _keep_master(self, key: str, blob: Blob) -> None:
+        """Keep a master on the disk; in the store only from the second size on, as there may never be one."""
         self._tools.cache.write_master(key, blob)
+        if self._tools.cache.results(key):
+            self._share_master(key, blob)
+
+    def _share_master(self, key: str, blob: Blob) -> None:
         name, store = master_key(self._config, key), self._tools.store
         self._tools.uploads.add(name, lambda: store.write(name, blob, "image/jpeg"))
 
@@ -120,3 +133,9 @@ class Originals:
             return self._tools.store.read(key, self._config.max_original_bytes)
         finally:
             metrics.STAGES.labels("fetch").observe(time.monotonic() - begun)
+
+
+def _suffices(blob: Blob, address: Address) -> bool:
+    with contextlib.suppress(*BROKEN):
+        return suffices(blob.data[:_HEAD_BYTES], address.options)
+    return False

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from PIL import Image
 
 from resizer import animation, decode, encode, still
-from resizer.effects import has_alpha
-from resizer.geometry import Plan, Size, plan, turned, turns
+from resizer.colour import to_resizable, to_srgb
+from resizer.geometry import Size, drafted, plan, turned, turns
 from resizer.limits import Clock, Deadline, Limits
-from resizer.master import SETTINGS, comment, master_size, true_size
+from resizer.master import SETTINGS, comment, pays, true_size
 from resizer.options import Options
 from resizer.rights import exif_of_rights
 
@@ -50,35 +50,46 @@ def render(
     return Rendering(body, f"image/{fmt}", *size)
 
 
-def master(data: bytes, limits: Limits, longest_side: int, clock: Clock = time.monotonic) -> Rendering | None:
-    """Make the master of an original: see master.py. None if it does not pay.
+def render_with_master(
+    data: bytes, options: Options, limits: Limits, fmt: str, longest_side: int, clock: Clock = time.monotonic
+) -> tuple[Rendering, Rendering | None]:
+    """Do what `render` does, and make the original's master of what was decoded: see master.py.
 
-    It does not for small originals, animations, and those with transparency or a palette. Raises as `render`.
+    None if it does not pay: for small originals, for animations, and those with transparency or a palette,
+    and where the result had to be made of all pixels. Raises as `render`.
     """
     deadline = Deadline(limits.decode_seconds, clock)
     with decode.opened(data, limits, deadline) as image:
-        if not _may_have_master(image):
-            return None
-        source, steps = image.size, turns(still.orientation(image), 0)
-        upright = turned(source, steps)
-        size = master_size(upright, longest_side)
-        if size is None:
-            return None
-        rights = exif_of_rights(image)
-        picture = still.small(image, Plan((0, 0, *upright), size, size), source, steps, Options())
-        if has_alpha(picture):
-            return None
-        out = io.BytesIO()
-        picture.info.clear()
-        picture.save(out, "JPEG", exif=rights, comment=comment(upright), **SETTINGS)
+        frames = animation.frame_count(image, data, fmt, limits)
+        fit = _may_have_master(image) and not options.gray
+        exif = exif_of_rights(image, still.orientation(image)) if fit else b""
+        source = image.size
+        body, size = _made(image, options, limits, deadline, fmt, frames)
+        medium = _master(image, source, size, longest_side, exif) if fit else None
         deadline.check()
-    return Rendering(out.getvalue(), "image/jpeg", *size)
+    return Rendering(body, f"image/{fmt}", *size), medium
 
 
 def _may_have_master(image: Image.Image) -> bool:
     moves = getattr(image, "is_animated", False) and image.format not in {"MPO", "TIFF"}
     opaque = image.mode in _TRUE_COLOUR and "transparency" not in image.info
     return image.format in _PICTURES and opaque and not moves
+
+
+def _master(
+    image: Image.Image, source: Size, result: Size, longest_side: int, exif: bytes
+) -> Rendering | None:
+    """Encode what the decoder gave; where it knows no smaller sizes, its average that is nearest above."""
+    picture = image
+    if not still.draftable(image):
+        times = drafted((0, 0, *source), (max(result), max(result)))
+        picture = image.reduce(times) if times > 1 else image
+    if not pays(source, picture.size, longest_side):
+        return None
+    picture = to_srgb(to_resizable(picture), image.info.get("icc_profile"))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", exif=exif, comment=comment(source), **SETTINGS)
+    return Rendering(out.getvalue(), "image/jpeg", *picture.size)
 
 
 def _made(

@@ -14,6 +14,7 @@ a signature has no `=` and no `+`.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
@@ -26,6 +27,7 @@ _LONGEST_NAME_BYTES = 255
 _LONGEST_ETAG = 180
 
 
+@lru_cache(maxsize=1024)  # one request asks several times
 def stem(key: str) -> tuple[str, str]:
     """Return the folder of a key's files, and how the names of all of them begin."""
     digest = hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()

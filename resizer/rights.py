@@ -11,7 +11,7 @@ from PIL import Image, IptcImagePlugin
 
 from resizer.decode import BROKEN
 
-_ARTIST, _COPYRIGHT = 0x013B, 0x8298
+_ORIENTATION, _ARTIST, _COPYRIGHT = 0x0112, 0x013B, 0x8298
 _IPTC = {_ARTIST: (2, 80), _COPYRIGHT: (2, 116)}
 _XMP = {
     _ARTIST: re.compile(rb"<dc:creator>.{0,200}?<rdf:li[^>]{0,100}>([^<]{1,2000})<", re.DOTALL),
@@ -21,8 +21,10 @@ _MAX_LENGTH = 500  # bytes
 _UNPRINTABLE = re.compile(rb"[\x00-\x1f\x7f]+")
 
 
-def exif_of_rights(image: Image.Image) -> bytes:
+def exif_of_rights(image: Image.Image, orientation: int = 1) -> bytes:
     """Return an EXIF block with the artist and the copyright of an open image, b"" if it names neither.
+
+    With an `orientation` other than 1 the block says how the picture is turned, too.
 
     They are looked for in EXIF, then in IPTC, then in XMP. Broken metadata is no reason to refuse a picture.
     """
@@ -30,6 +32,8 @@ def exif_of_rights(image: Image.Image) -> bytes:
     for tag, text in ((tag, _first(image, tag)) for tag in _IPTC):
         if text:
             kept[tag] = text
+    if orientation != 1:
+        kept[_ORIENTATION] = orientation
     return kept.tobytes() if kept else b""
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -37,6 +38,9 @@ MOST_JOBS = 2000  # then a child makes place for a fresh one: no heap stays in p
 MOST_MEMORY_BYTES = 2 << 30  # of address space; the largest originals admitted need less than half
 _PDEATHSIG = 1
 _CRASHING_SECONDS = 0.2
+# By itself malloc gives the memory of each picture back to the kernel, and has it zeroed for the next: a
+# tenth of the CPU of a rendering. M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD; what is larger goes back.
+_KEPT_MEMORY = ((-1, 32 << 20), (-2, 4 << 20), (-3, 16 << 20))
 _log = logging.getLogger(__name__)
 
 
@@ -100,7 +104,10 @@ class Child:
 
     def run(self) -> None:
         """Work until SIGTERM, or until it is time for a fresh process."""
-        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)  # never outlive the parent
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PDEATHSIG, signal.SIGKILL)  # never outlive the parent
+        for what, size in _KEPT_MEMORY:
+            libc.mallopt(what, size)
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
@@ -181,6 +188,7 @@ def main(arguments: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     config = configuration.read(Path(os.environ.get("RESIZER_CONFIG", "/etc/resizer.toml")))
     with listening(Path(arguments[0]), config.queue_length) as listener:
+        gc.freeze()  # nor will its children's collector write on pages that they share with it
         Service(listener, config.renders).run()
 
 

@@ -16,7 +16,7 @@ from resizer import smart
 from resizer.colour import to_resizable, to_srgb
 from resizer.decode import BROKEN
 from resizer.effects import finished, flattened, padded
-from resizer.geometry import Box, Plan, Size, drafted, turned, unturned
+from resizer.geometry import Box, Plan, Size, drafted, share, turned, unturned
 from resizer.options import Colour, Options
 
 _ORIENTATION = 0x0112
@@ -86,11 +86,11 @@ def _drafted(image: Image.Image, box: Box, source: Size, size: Size, *, gray: bo
 
     Where a picture ends exactly must be taken from what `draft` returns: the drafted size is rounded.
     """
-    across, down = image.width / source[0], image.height / source[1]  # a master's are less than 1
-    right, bottom = min(image.width, box[2] * across), min(image.height, box[3] * down)
-    box = box[0] * across, box[1] * down, right, bottom
+    times = share(source, image.size)  # 1 but for a master
+    right, bottom = min(image.width, box[2] / times), min(image.height, box[3] / times)
+    box = box[0] / times, box[1] / times, right, bottom
     if not draftable(image):
         return box
-    scale = min(drafted(box, size), _COARSEST if across < 1 else 8)
+    scale = min(drafted(box, size), _COARSEST if times > 1 else 8)
     image.draft("L" if gray else None, (image.width // scale, image.height // scale))
     return box[0] / scale, box[1] / scale, box[2] / scale, box[3] / scale

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 TEMPORARY_PREFIX = ".new-"
 
 
-def write(path: Path, blob: Blob) -> None:
+def write(path: Path, blob: Blob, *, lasting: bool = True) -> None:
     """Put `blob` at `path`, making its directories, with the blob's `modified` as its modification time.
 
     Readers see the old file or the whole new one: the bytes go to a temporary file beside it and reach the
     disk before the rename, for Apache would serve for ever what a power failure had cut short. Whatever goes
     wrong, the temporary file is removed; one left by a process that was killed is the keeper's to remove.
-    Raises OSError.
+    What need not be `lasting` may be cut short by a power failure after all. Raises OSError.
     """
     temporary = path.with_name(TEMPORARY_PREFIX + secrets.token_hex(8))
     try:
-        _fill(temporary, blob)
+        _fill(temporary, blob, lasting=lasting)
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -34,7 +34,7 @@ def write(path: Path, blob: Blob) -> None:
         raise
 
 
-def _fill(path: Path, blob: Blob) -> None:
+def _fill(path: Path, blob: Blob, *, lasting: bool) -> None:
     # Not mkstemp: its files are for their owner only, and Apache may run as somebody else.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
@@ -46,4 +46,5 @@ def _fill(path: Path, blob: Blob) -> None:
         file.write(blob.data)
         file.flush()
         os.utime(descriptor, (time.time(), blob.modified))
-        os.fsync(descriptor)
+        if lasting:
+            os.fsync(descriptor)

@@ -5,6 +5,7 @@ The configuration is the file named by the environment variable RESIZER_CONFIG, 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from pathlib import Path
@@ -26,7 +27,10 @@ def build(environ: MutableMapping[str, str]) -> WSGIApplication:
     from resizer.app import make_application
     from resizer.opening import open_tools
 
-    return make_application(config, open_tools(config))
+    made = make_application(config, open_tools(config))
+    gc.collect()
+    gc.freeze()  # what is there by now stays: looking through boto3's tables again and again frees nothing
+    return made
 
 
 # The host program's own logging, if it has any, stays as it is; under mod_wsgi this is Apache's error log.

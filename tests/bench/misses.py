@@ -5,53 +5,110 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops, ImageStat
 
 from bench import cpu, servers
 from bench.errors import BenchError
-from bench.figures import Figure
-from bench.stand import fetched
+from bench.figures import Figure, median
+from bench.stand import BUCKET, fetched
 
 if TYPE_CHECKING:
     from bench.stand import Stand
 
-_IMAGES = 30
+_IMAGES = 60
+_TURN = 20
 _FIRST, _FURTHER = 600, (450, 300, 150)
-_SETTLED_SECONDS = 3
+_SETTLED_SECONDS = 1
 """What is put into the store after a reply belongs to its cost."""
 _TWELVE_MEGAPIXELS = (4240, 2832)
 
 
+@dataclass(frozen=True)
+class Rival:
+    """One who is asked for the same: where, and how many seconds of CPU all of its processes have spent."""
+
+    url: Callable[[int, str], str]
+    spent: Callable[[], float]
+
+    def cost(self, width: int, keys: Sequence[str]) -> float:
+        """CPU milliseconds of one result."""
+        return _cost([self.url(width, key) for key in keys], self.spent)
+
+
 def measure(stand: Stand) -> tuple[Figure, ...]:
-    """CPU milliseconds and picture quality of first and further sizes beside thumbor's; memory; S3 hits."""
+    """CPU milliseconds and picture quality of first and further sizes beside thumbor's; memory; S3 hits.
+
+    Thumbor reads files of this computer, and once more what we read: the same objects of the same S3. All
+    take turns, some images each, so that a noisy spell meets everybody.
+    """
     keys = stand.keys("first", _IMAGES)
-    with servers.thumbor(stand.folder, stand.originals, best=True) as server:
-        spent = cpu.meter(lambda: [server.pid])
-        rival = [f"{server.url}/unsafe/{_FIRST}x0/{key}" for key in keys]
-        theirs = _cost(rival, spent)
-        their_further = _cost([url.replace(f"{_FIRST}x", f"{_FURTHER[0]}x") for url in rival], spent)
-        their_psnr = psnr(stand, rival[0])
-    first = _cost([stand.resized(_FIRST, key) for key in keys], stand.cpu_seconds)
-    ours_psnr = psnr(stand, stand.resized(_FIRST, keys[0]))
-    further = _cost([stand.resized(width, key) for width in _FURTHER for key in keys], stand.cpu_seconds)
+    with ExitStack() as stack:
+        rivals = {"ours": Rival(stand.resized, stand.cpu_seconds), **_thumbors(stand, stack)}
+        for one in rivals.values():
+            one.cost(_FIRST, stand.keys("warm", 2))
+        blocks = [keys[begin : begin + _TURN] for begin in range(0, _IMAGES, _TURN)]
+        firsts = [{name: one.cost(_FIRST, some) for name, one in rivals.items()} for some in blocks]
+        furthers = [
+            {
+                name: sum(one.cost(width, some) for width in _FURTHER) / len(_FURTHER)
+                for name, one in rivals.items()
+            }
+            for some in blocks
+        ]
+        ours_psnr, their_psnr = (
+            psnr(stand, rivals[name].url(_FIRST, keys[0])) for name in ("ours", "thumbor")
+        )
     from_store = _from_store(stand, keys)
-    stand.ground.say(
-        f"misses, CPU ms: first {first:.1f}, further {further:.1f}, from S3 {from_store:.2f};"
-        f" thumbor {theirs:.1f}, {their_further:.1f}; PSNR {ours_psnr:.1f} dB, thumbor {their_psnr:.1f} dB"
-    )
+    stand.ground.say(f"misses, CPU ms in turns: first {firsts}, further {furthers}, from S3 {from_store:.2f}")
     return (
-        Figure("first_size_cpu_ms", first),
-        Figure("first_size_cpu_ms_thumbor", theirs),
-        Figure("first_size_cpu_ratio_to_thumbor", first / theirs, 1.0),
+        *(median(f"first_size_cpu_ms{_of(name)}", [each[name] for each in firsts]) for name in rivals),
+        _ratio("first_size", firsts, firsts, "thumbor", 1.0),
+        _ratio("first_size", firsts, firsts, "thumbor_from_s3", 1.0),
         Figure("first_size_psnr_behind_thumbor_db", their_psnr - ours_psnr, 0.0),
-        Figure("further_size_cpu_ms", further),
-        Figure("further_size_cpu_ratio_to_thumbor", further / theirs, 0.33),
+        *(median(f"further_size_cpu_ms{_of(name)}", [each[name] for each in furthers]) for name in rivals),
+        _ratio("further_size", furthers, firsts, "thumbor", 0.33),
+        _ratio("further_size", furthers, firsts, "thumbor_from_s3", 0.33),
         Figure("s3_hit_cpu_ms", from_store, 3.0),
         *_memory(stand),
     )
+
+
+def _thumbors(stand: Stand, stack: ExitStack) -> dict[str, Rival]:
+    """Thumbor, by where it has its originals from."""
+    found = {}
+    for name, source in (("thumbor", ""), ("thumbor_from_s3", f"{stand.store.meta.endpoint_url}/{BUCKET}/")):
+        server = stack.enter_context(
+            servers.thumbor(stand.folder, stand.originals, best=True, over_http=bool(source))
+        )
+        url = partial(_thumbor_url, server.url, source)
+        found[name] = Rival(url, partial(cpu.cpu_seconds, [server.pid]))
+    return found
+
+
+def _thumbor_url(base: str, source: str, width: int, key: str) -> str:
+    return f"{base}/unsafe/{width}x0/{source}{key}"
+
+
+def _of(name: str) -> str:
+    return "" if name == "ours" else f"_{name}"
+
+
+def _ratio(
+    what: str,
+    ours: Sequence[Mapping[str, float]],
+    theirs: Sequence[Mapping[str, float]],
+    name: str,
+    aim: float,
+) -> Figure:
+    """Ours in each turn beside their first size in the same."""
+    values = [mine["ours"] / their[name] for mine, their in zip(ours, theirs, strict=True)]
+    return median(f"{what}_cpu_ratio_to_{name}", values, aim)
 
 
 def _cost(urls: Sequence[str], spent: Callable[[], float]) -> float:

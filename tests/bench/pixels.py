@@ -29,7 +29,7 @@ from resizer.limits import Limits
 from resizer.master import LONGEST_SIDE, suffices
 from resizer.options import Options
 from resizer.photograph import photograph
-from resizer.pixels import master, render
+from resizer.pixels import render, render_with_master
 
 WIDTHS = (100, 200, 300, 400, 600)
 QUALITY = 80
@@ -177,7 +177,7 @@ def speeds(found: dict[str, bytes], rounds: int) -> Table:
     heads += ["thumbor dB", "ours dB", "of master dB", "thumbor file dB", "ours file dB"]
     table = Table(*heads, box=None)
     for name, data in found.items():
-        made = master(data, LIMITS, LONGEST_SIDE)
+        _, made = render_with_master(data, Options(WIDTHS[-1]), LIMITS, "jpeg", LONGEST_SIDE)
         for width in WIDTHS:
             table.add_row(*row(name, data, made.data if made else None, width, rounds))
     return table

@@ -45,12 +45,17 @@ LOOPBACK = Network()
 
 
 @contextmanager
-def thumbor(folder: Path, originals: Path, *, best: bool, network: Network = LOOPBACK) -> Iterator[Server]:
-    """Thumbor with two processes, results in files; `best` adds what its documentation advises."""
+def thumbor(
+    folder: Path, originals: Path, *, best: bool, over_http: bool = False, network: Network = LOOPBACK
+) -> Iterator[Server]:
+    """Thumbor with two processes, results in files; `best` adds what its documentation advises.
+
+    Its originals are those of the folder, or what URLs in its own URLs name.
+    """
     port = free_port()
     config = folder / f"thumbor-{port}.conf"
     lines = {
-        "LOADER": "thumbor.loaders.file_loader",
+        "LOADER": f"thumbor.loaders.{'http' if over_http else 'file'}_loader",
         "FILE_LOADER_ROOT_PATH": str(originals),
         "STORAGE": "thumbor.storages.no_storage",
         "RESULT_STORAGE": "thumbor.result_storages.file_storage",

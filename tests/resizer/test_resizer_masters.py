@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from resizer_node import MODIFIED, PHOTO, Node, WatchedStore
+from resizer_picture import opened
 
 from resizer.errors import StoreError
 from resizer.keeper import Keeper
 from resizer.photograph import photograph
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 LARGE = photograph(2400, 1600)
@@ -23,27 +25,58 @@ def masters(node: Node) -> list[Path]:
     return [path for path in node.cache.root.glob("??/??/*") if "-+" in path.name]
 
 
-def test_the_second_size_of_a_large_original_leaves_a_master_and_the_third_is_made_of_it(node: Node) -> None:
+def test_the_first_size_of_a_large_original_leaves_a_master_and_the_second_is_made_of_it(node: Node) -> None:
     node.upload("a.jpg", LARGE)
-    node.get("/w300/a.jpg")
-    assert masters(node) == []
-    node.get("/w310/a.jpg")
+    node.get("/w500/a.jpg")
     assert len(masters(node)) == 1
-    assert (node.store.root / "resized/.masters/a.jpg").read_bytes() == masters(node)[0].read_bytes()
     node.store.log.clear()
     assert node.get("/w320/a.jpg").image.size == (320, 213)
     assert ("read", "a.jpg") not in node.store.log
 
 
+def stored(node: Node) -> Path:
+    return node.store.root / "resized/.masters/a.jpg"
+
+
+def test_a_master_is_stored_for_other_nodes_with_the_second_size_and_once(node: Node) -> None:
+    node.upload("a.jpg", LARGE)
+    node.get("/w500/a.jpg")
+    assert not stored(node).exists()
+    node.get("/w320/a.jpg")
+    assert stored(node).read_bytes() == masters(node)[0].read_bytes()
+    node.store.log.clear()
+    node.get("/w310/a.jpg")
+    assert ("write", "resized/.masters/a.jpg") not in node.store.log
+
+
+def test_a_larger_size_leaves_a_larger_master(node: Node) -> None:
+    node.upload("a.jpg", LARGE)
+    node.get("/w150/a.jpg")
+    assert opened(masters(node)[0].read_bytes()).size == (300, 200)
+    node.get("/w700/a.jpg")
+    assert [opened(path.read_bytes()).size for path in masters(node)] == [(1200, 800)]
+    assert stored(node).read_bytes() == masters(node)[0].read_bytes()
+
+
 def test_another_node_takes_the_master_from_the_store(node: Node, tmp_path: Path) -> None:
     node.upload("a.jpg", LARGE)
-    for width in (300, 310):
+    for width in (500, 310):
         node.get(f"/w{width}/a.jpg")
     other = Node(tmp_path / "other", store=WatchedStore(node.store.root))
     assert other.get("/w320/a.jpg").headers["X-Resizer"] == "render"
     assert ("read", "a.jpg") not in other.store.log
     assert masters(other)[0].read_bytes() == masters(node)[0].read_bytes()
     assert other.get("/w320/a.jpg").headers["Last-Modified"] == "Tue, 14 Nov 2023 22:13:20 GMT"
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:5000], lambda data: data[:100], lambda _: b""])
+def test_a_broken_master_is_made_anew(node: Node, damage: Callable[[bytes], bytes]) -> None:
+    node.upload("a.jpg", LARGE)
+    node.get("/w500/a.jpg")
+    whole = masters(node)[0].read_bytes()
+    masters(node)[0].write_bytes(damage(whole))
+    assert node.get("/w490/a.jpg").image.size == (490, 327)
+    assert masters(node)[0].read_bytes() == whole
 
 
 def test_a_size_that_a_master_cannot_give_is_made_of_the_original(node: Node) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoRegionError, ReadTimeoutError
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -20,8 +21,9 @@ from resizer.bucket import S3Store, connector
 from resizer.config import Config
 from resizer.errors import MissingError, StoreDeniedError, StoreError, StoreTimeoutError, TooManyBytesError
 from resizer.folder import FolderStore
-from resizer.quickread import quick_reader
+from resizer.shortcut import shortcut
 from resizer.store import Store
+from resizer.wire import Answer, CutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +50,29 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 def quick(client: Any) -> S3Store:
     config = Config(bucket="photos")
-    return S3Store(lambda: client, "photos", lambda made: quick_reader(made, "photos", config))
+    return S3Store(lambda: client, "photos", lambda made: shortcut(made, "photos", config, MotoWire(made)))
+
+
+class MotoWire:
+    """Takes what would go over the network to moto, by the hook that moto has in botocore."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def exchange(self, request: bytes, admit: Any) -> Answer:
+        head, _, body = request.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, path, _ = first.split(" ")
+        headers = dict(line.split(": ", 1) for line in lines)
+        asked = AWSRequest(method, f"https://{headers['host']}{path}", headers, body)
+        emit = self._client.meta.events.emit_until_response
+        _, answer = emit("before-send.s3.Shortcut", request=asked.prepare())
+        if answer is None:
+            raise CutError("nobody answers")
+        told = {name.lower(): value for name, value in answer.headers.items()}
+        told.setdefault("content-length", str(len(answer.content)))
+        admit(Answer(answer.status_code, told))
+        return Answer(answer.status_code, told, answer.content)
 
 
 def test_what_was_written_is_read_back_with_its_time(store: Store) -> None:
@@ -130,6 +154,7 @@ def test_the_quick_way_is_taken_for_the_ordinary_and_the_full_client_asked_for_t
     client.meta.events.register("before-parameter-build.s3", lambda model, **_: operations.append(model.name))
     store = quick(client)
     store.write("a b/ä?#%.jpg", Blob(b"x" * 9, LONG_AGO, source="s"), "image/png")
+    assert client.head_object(Bucket="photos", Key="a b/ä?#%.jpg")["ContentType"] == "image/png"
     operations.clear()
     found = store.read("a b/ä?#%.jpg", LIMIT)
     assert (found.data, found.modified, found.source) == (b"x" * 9, LONG_AGO, "s")
@@ -137,12 +162,70 @@ def test_the_quick_way_is_taken_for_the_ordinary_and_the_full_client_asked_for_t
         store.read("absent", LIMIT)
     with pytest.raises(TooManyBytesError):
         store.read("a b/ä?#%.jpg", 8)
-    assert "GetObject" not in operations
+    assert operations == []
     client.delete_object(Bucket="photos", Key="a b/ä?#%.jpg")
     client.delete_bucket(Bucket="photos")
     with pytest.raises(StoreError, match="NoSuchBucket"):
         store.read("a", LIMIT)
-    assert "GetObject" in operations
+    with pytest.raises(StoreError, match="NoSuchBucket"):
+        store.write("a", Blob(b"x", LONG_AGO), "image/png")
+    assert {"GetObject", "PutObject"} <= set(operations)
+
+
+def test_what_no_header_can_say_goes_the_full_way(client: Any) -> None:
+    operations: list[str] = []
+    client.meta.events.register("before-parameter-build.s3", lambda model, **_: operations.append(model.name))
+    store = quick(client)
+    store.begin()
+    operations.clear()
+    store.write("a", Blob(b"x", LONG_AGO, source="two  spaces"), "image/png")
+    assert operations == ["PutObject"]
+
+
+class BrokenWire:
+    """Never answers, in one way or another."""
+
+    def __init__(self, fault: Exception) -> None:
+        self._fault = fault
+
+    def exchange(self, _request: bytes, _admit: Any) -> Answer:
+        raise self._fault
+
+
+def over(client: Any, fault: Exception) -> S3Store:
+    config = Config(bucket="photos")
+    return S3Store(lambda: client, "photos", lambda made: shortcut(made, "photos", config, BrokenWire(fault)))
+
+
+@pytest.mark.parametrize("fault", [CutError("cut"), ConnectionRefusedError(), KeyError("content-length")])
+def test_where_the_short_way_is_cut_the_full_one_is_taken(client: Any, fault: Exception) -> None:
+    store = over(client, fault)
+    store.write("a", Blob(b"x", LONG_AGO), "image/png")
+    assert store.read("a", LIMIT).data == b"x"
+
+
+@pytest.mark.parametrize("fault", [TimeoutError(), ConnectTimeoutError(endpoint_url="http://s3")])
+def test_a_store_that_is_late_is_not_asked_a_second_time(client: Any, fault: Exception) -> None:
+    client.put_object(Bucket="photos", Key="a", Body=b"x")
+    store = over(client, fault)
+    with pytest.raises(StoreTimeoutError):
+        store.read("a", LIMIT)
+    with pytest.raises(StoreTimeoutError):
+        store.write("a", Blob(b"x", LONG_AGO), "image/png")
+
+
+def test_a_client_may_be_made_before_it_is_needed_and_fail_later(client: Any) -> None:
+    made: list[Any] = []
+    S3Store(lambda: made.append(client) or client, "photos").begin()
+    assert made == [client]
+
+    def nowhere() -> Any:
+        raise NoRegionError
+
+    store = S3Store(nowhere, "photos")
+    store.begin()
+    with pytest.raises(StoreError, match="NoRegionError"):
+        store.read("a", LIMIT)
 
 
 def test_a_client_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
