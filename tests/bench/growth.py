@@ -22,11 +22,12 @@ _FILL = """
 import os, sys
 sys.path.insert(0, "/opt/resizer/app")
 from pathlib import Path
-from resizer.tree import file_of
+from resizer.address import Rules, parse
+from resizer.place import place
 root, first, last = Path("/var/cache/resizer"), int(sys.argv[1]), int(sys.argv[2])
 data = Path("/tmp/small.jpg").read_bytes()
 for number in range(first, last):
-    path = root / file_of("medium", f"grown/{number}.jpg", "jpeg")
+    path = root / place(parse(f"medium/grown/{number}.jpg", Rules()))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
 """
