@@ -9,7 +9,7 @@ from bootstrap import settings as settings_file
 from bootstrap.act import Act
 from bootstrap.health import fault, wait_until_healthy
 from bootstrap.rendering import SETTINGS, newest
-from bootstrap.services import Service
+from bootstrap.services import look
 
 
 def serve(act: Act) -> None:
@@ -18,11 +18,15 @@ def serve(act: Act) -> None:
     written = newest(settings)
     configured = datetime.fromtimestamp(written, UTC) if written else None
     acted = False
-    for unit in act.texts("SERVICES"):
-        what, argv = Service(unit, act.run).due(configured)
+    waiting = look(act.texts("SERVICES"), act.run)
+    while waiting:
+        first, *waiting = waiting
+        what, argv = first.due(configured)
         if what:
             act.change(what, lambda argv=argv: act.run(argv))  # type: ignore[misc]
             acted = True
+            # One may have taken others along.
+            waiting = look([one.unit for one in waiting], act.run)
     if not (act.dry_run and acted):
         healthy(act)
 
@@ -45,6 +49,6 @@ def stop(act: Act) -> None:
         # systemd stops them after this script's own unit, so that who waits for it here waits for himself.
         act.say("systemd stops them, right after this")
         return
-    for unit in reversed(act.texts("SERVICES")):
-        if Service(unit, act.run).active():
-            act.change(f"stopped {unit}", lambda unit=unit: act.run(["systemctl", "stop", unit]))  # type: ignore[misc]
+    for one in reversed(look(act.texts("SERVICES"), act.run)):
+        if one.active:
+            act.change(f"stopped {one.unit}", lambda unit=one.unit: act.run(["systemctl", "stop", unit]))  # type: ignore[misc]

@@ -29,12 +29,15 @@ class Identity:
 
 @dataclass
 class Metadata:
-    """The metadata service; one that does not answer is asked again for `budget_seconds`."""
+    """The metadata service; one that does not answer is asked again for `budget_seconds`.
+
+    `token` is what it last gave, good for six hours; it is asked for one where there is none.
+    """
 
     ask: Ask
     clock: Clock
     budget_seconds: float = 2.0
-    _token: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
 
     def identity(self) -> Identity:
         """Return who this machine is. Raises MetadataError when the service does not answer."""
@@ -82,12 +85,12 @@ class Metadata:
             self.clock.sleep(_PAUSE_SECONDS)
 
     def _once(self, path: str) -> Answer:
-        self._token = self._token or self._new_token()
-        bearer = {"X-aws-ec2-metadata-token": self._token}
+        self.token = self.token or self._new_token()
+        bearer = {"X-aws-ec2-metadata-token": self.token}
         answer = self.ask("GET", f"{SERVICE}/{path}", TIMEOUT_SECONDS, bearer)
         if answer.status not in (200, 404):
             # A token does not outlive its machine's next stop, nor some restarts of the service.
-            self._token = ""
+            self.token = ""
             raise OSError(f"{path} answered {answer.status}")
         return answer
 

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 
 from bootstrap.act import Act
 from bootstrap.api import MONITORING, Api
-from bootstrap.services import Service
+from bootstrap.services import look
 
 TIMER = "node-metrics.timer"
 
 
 def keep_sending(act: Act) -> None:
     """Have the timer run when METRICS_NAMESPACE is given, and not when it is not. Raises ServiceError."""
-    wanted, active = bool(act.text("METRICS_NAMESPACE")), Service(TIMER, act.run).active()
+    (timer,) = look([TIMER], act.run)
+    wanted, active = bool(act.text("METRICS_NAMESPACE")), timer.active
     if wanted and not active:
         act.change(f"started {TIMER}", lambda: act.run(["systemctl", "start", TIMER]))
     if active and not wanted:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bootstrap.api import Api
     from bootstrap.signature import Credentials
 
+METADATA_TOKEN = "BOOTSTRAP_METADATA_TOKEN"  # noqa: S105 - a name
+"""Where scripts find the token that the run they belong to was given."""
 # cloud-init has seen an EC2 instance: its metadata service is there, however late it answers.
 _LONG_METADATA_SECONDS = 120.0
 _SHORT_METADATA_SECONDS = 2.0
@@ -53,7 +55,8 @@ class Node:
     @functools.cached_property
     def metadata(self) -> Metadata:
         """The metadata service, waited for where there must be one."""
-        return Metadata(self.ask, self.clock, self._metadata_seconds())
+        held = self.environment.get(METADATA_TOKEN, "")
+        return Metadata(self.ask, self.clock, self._metadata_seconds(), held)
 
     def identity(self) -> Identity:
         """Return who this machine is; nobody, after saying so, where no metadata service answers."""

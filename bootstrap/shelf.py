@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.errors import ScriptError
@@ -23,9 +23,10 @@ class Shelved:
 
 @dataclass(frozen=True)
 class Shelf:
-    """The folder of scripts."""
+    """The folder of scripts; each is read once."""
 
     folder: Path
+    _taken: dict[str, Shelved] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def attachments(self) -> Path:
@@ -43,6 +44,11 @@ class Shelf:
 
         HeaderError when its header is not right.
         """
+        if name not in self._taken:
+            self._taken[name] = self._read(name)
+        return self._taken[name]
+
+    def _read(self, name: str) -> Shelved:
         path = self.folder / name
         try:
             text = path.read_text(encoding="utf-8")

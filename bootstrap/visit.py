@@ -14,7 +14,7 @@ from bootstrap.errors import BootstrapError, StateError
 from bootstrap.inheritance import disown
 from bootstrap.inputs import load_given
 from bootstrap.metadata import Identity
-from bootstrap.node import Node
+from bootstrap.node import METADATA_TOKEN, Node
 from bootstrap.preparation import Preparation
 from bootstrap.runner import Runner
 from bootstrap.secrets import Vault
@@ -92,7 +92,12 @@ class Visit:
             secret=Vault(self.api),
             meanwhile=meanwhile,
             longest_seconds=ready.settings.script_budget_seconds,
-            passed={**passed, "RS_PACKAGES": " ".join(packages), **told},
+            passed={
+                **passed,
+                "RS_PACKAGES": " ".join(packages),
+                METADATA_TOKEN: node.metadata.token,
+                **told,
+            },
             dry_run=self.dry_run,
         )
 

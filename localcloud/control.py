@@ -50,6 +50,12 @@ def interrupt(site: Site, instance_id: str, seconds: float, action: str) -> None
     _ask(site, "interrupt", wanted, f"{instance_id} cannot be interrupted")
 
 
+def calls(site: Site, since: float) -> list[dict[str, Any]]:
+    """The calls after a Unix time, each with `time`, `caller`, `service`, `action`. Raises DaemonTrouble."""
+    found: list[dict[str, Any]] = _ask(site, "calls", {"since": since}, "the calls cannot be had")["calls"]
+    return found
+
+
 def _ask(site: Site, page: str, wanted: dict[str, Any], trouble: str) -> dict[str, Any]:
     request = urllib.request.Request(f"{site.endpoint_url}/local-cloud/{page}", json.dumps(wanted).encode())
     try:

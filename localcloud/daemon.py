@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto import settings
 
-from localcloud import backends, groups, hooks, identities, interruptions, lb_install, own_accord
+from localcloud import backends, call_record, groups, hooks, identities, interruptions, lb_install, own_accord
 from localcloud.balancers import OPEN, Balancers
 from localcloud.cgroups import ControlGroup
 from localcloud.endpoint import Endpoint, fault_pages
@@ -236,7 +236,13 @@ def _endpoint(
             "dns": {"address": str(site.dns_address)} if balancers else None,
         }
 
-    pages = {"/local-cloud/status": status, **fault_pages(faults), **interruptions.pages(instances)}
+    record = call_record.CallRecord()
+    pages = {
+        "/local-cloud/status": status,
+        **fault_pages(faults),
+        **interruptions.pages(instances),
+        **call_record.pages(record),
+    }
     moto = DomainDispatcherApplication(create_backend_app)
     ebs = Ebs(catalog)
 
@@ -245,7 +251,7 @@ def _endpoint(
         answer: Iterable[bytes] = app(environ, start_response)
         return answer
 
-    return Endpoint(aws, state.gate.passing, changed, faults, pages)
+    return Endpoint(aws, state.gate.passing, changed, faults, pages, record.note)
 
 
 def _server(listening: socket.socket, app: Any, handler: Any) -> BaseWSGIServer:

@@ -27,12 +27,14 @@ class Endpoint:
         changed: Callable[[Request], None],
         faults: Faults,
         pages: Pages,
+        heard: Callable[[Request, str], None] = lambda *_: None,
     ) -> None:
         self._aws = aws
         self._passing = passing
         self._changed = changed
         self._faults = faults
         self._pages = pages
+        self._heard = heard
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -40,6 +42,7 @@ class Endpoint:
         if page is not None:
             return _page(page, environ, start_response)
         request = request_of(environ)
+        self._heard(request, str(environ.get("REMOTE_ADDR", "")))
         refusal = self._faults.before(request)
         if refusal is not None:
             kind, body = refusal.body(request.service)

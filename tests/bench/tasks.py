@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SERVING = ("hits", "misses", "crowds", "growth")
 PARTS = ("booting", "converging", "baking")
+JOINING = ("joining", "again")
 
 _stderr = Console(stderr=True)
 
@@ -38,6 +39,26 @@ def bake(_: Context, only: str = "") -> Measured:
             of_bakes, details = baking.measure(where)
             figures += of_bakes
     return Measured(tuple(figures), details)
+
+
+@task(help={"only": f"one part of it: {', '.join(JOINING)}"})
+def boot(_: Context, only: str = "") -> Measured:
+    """Measure how a node comes into service, beside nodes that are set up at boot; then ten at once."""
+    from bench import again, joining
+    from bench.cloud import ground
+    from bench.errors import BenchError
+    from bench.figures import Measured
+    from bench.yard import yard
+
+    if only not in ("", *JOINING):
+        raise BenchError(f"there is no part {only!r}", f"leave --only out, or choose: {', '.join(JOINING)}")
+    figures: list[Any] = []
+    with ground(_say) as where, yard(where) as nodes:
+        if only in ("", "again"):
+            figures += again.measure(nodes)
+        if only in ("", "joining"):
+            figures += joining.measure(nodes)
+    return Measured(tuple(figures))
 
 
 @task(
@@ -73,4 +94,4 @@ def _say(text: str) -> None:
     _stderr.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True)
 
 
-TASKS: tuple[Any, ...] = (bake, resizer)
+TASKS: tuple[Any, ...] = (bake, boot, resizer)

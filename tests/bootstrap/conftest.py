@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from node_machines import balancer, cluster  # noqa: F401 - fixtures
 
 from bootstrap.act import Act
 from bootstrap.announcement import tags
@@ -78,7 +79,7 @@ class Systemd:
     def __call__(self, argv: Sequence[str]) -> str:
         verb, unit = argv[1], argv[-1]
         if verb == "show":
-            return self._show(unit)
+            return "\n".join(self._show(one) for one in argv[2:] if not one.startswith("-"))
         if self.refuses:
             raise ServiceError(f"{unit} will not {verb}")
         self.ran.append(f"{verb} {unit}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 ROOM = Path(__file__).parents[2] / "bootstrap"
 SETTINGS = """
@@ -67,7 +68,15 @@ sync
 systemctl reboot
 sleep 60
 """
-EXTRA = {"crash": CRASH, "slow": SLOW, "reboot": REBOOT}
+# A script that takes until it is let go: a boot as long as a test wants it.
+HOLD = """#!/bin/sh
+# ---
+# RightScript Name: Hold until told
+# ...
+for _ in $(seq 600); do test -e /var/lib/go && exit 0; sleep 0.2; done
+exit 1
+"""
+EXTRA = {"hold": HOLD, "crash": CRASH, "slow": SLOW, "reboot": REBOOT}
 BOOT = ("hostname", "cache-volume", "configure", "apache", "warm-cache", "metrics", "register")
 
 
@@ -124,6 +133,12 @@ class Cluster:
 
         fault(self.desk.site, {"refuse": {"action": action, "code": code, "nth": 1, "count": count}})
 
+    def calls(self, since: float) -> list[dict[str, Any]]:
+        """Who called what since a Unix time, by the cloud's own record."""
+        from localcloud.control import calls
+
+        return calls(self.desk.site, since)
+
     @contextmanager
     def counted(self, *actions: str) -> Iterator[Callable[[], dict[str, int]]]:
         """Count calls of actions for a block."""
@@ -139,6 +154,54 @@ class Cluster:
 
         yield count
         fault(self.desk.site, {"clear": True})
+
+
+@pytest.fixture(scope="session")
+def cluster(desk: Any) -> Iterator[Cluster]:
+    """An image with this room on it, and a role that may do what the room's policy says."""
+    from cloud_fixture import environment
+
+    from aws import temporary
+
+    with environment(desk.site):
+        (builder,) = desk.launch(tags={"Name": "bootstrap"})
+        with desk.machine(builder) as machine:
+            install(machine)
+        name = unique("bootstrap")
+        image = desk.cloud.ec2.create_image(InstanceId=builder.id, Name=name)["ImageId"]
+        desk.cloud.ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1})
+        desk.terminate(builder)
+        temporary.create_profile(desk.cloud, name, {}, temporary.node_policy())
+        yield Cluster(desk, image, name, _group(desk, name))
+        temporary.delete_profile(desk.cloud, name)
+        desk.cloud.ec2.deregister_image(ImageId=image)
+
+
+def _group(desk: Any, name: str) -> str:
+    """A group that lets in the desk, and the load balancers' health checks."""
+    ec2 = desk.cloud.ec2
+    made = ec2.create_security_group(GroupName=name, Description="nodes")["GroupId"]
+    for source in (f"{desk.site.desk_address}/32", str(desk.site.network)):
+        ec2.authorize_security_group_ingress(GroupId=made, IpProtocol="-1", CidrIp=source)
+    return str(made)
+
+
+@pytest.fixture
+def balancer(cluster: Cluster) -> Iterator[str]:
+    """A classic load balancer that checks each second or as often as it may."""
+    from aws.place import find_place
+
+    place, name = find_place(cluster.desk.cloud), unique("web")
+    listener = {"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 80}
+    cluster.elb.create_load_balancer(LoadBalancerName=name, Listeners=[listener], Subnets=[place.subnet_id])
+    check = {"Target": "HTTP:80/health", "Interval": 5, "Timeout": 2}
+    cluster.elb.configure_health_check(
+        LoadBalancerName=name, HealthCheck={**check, "HealthyThreshold": 2, "UnhealthyThreshold": 2}
+    )
+    drained = {"ConnectionDraining": {"Enabled": True, "Timeout": 1}}
+    cluster.elb.modify_load_balancer_attributes(LoadBalancerName=name, LoadBalancerAttributes=drained)
+    yield name
+    cluster.elb.delete_load_balancer(LoadBalancerName=name)
 
 
 def install(machine: Any) -> None:

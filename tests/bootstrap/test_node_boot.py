@@ -47,6 +47,11 @@ def test_a_second_boot_keeps_since_and_tells_aws_nothing(node: Node, clock: Any,
     assert states(told) == ["booting", "operational"]
 
 
+def test_scripts_are_told_the_runs_own_token_for_the_metadata(node: Node, scripts: Any) -> None:
+    boot(node)
+    assert [one.environment["BOOTSTRAP_METADATA_TOKEN"] for one in scripts.ran] == ["token", "token"]
+
+
 def test_the_state_is_kept_as_the_json_that_the_desk_reads(node: Node, scripts: Any) -> None:
     scripts.failing("second", "no bucket")
     state = boot(node)

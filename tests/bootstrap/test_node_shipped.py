@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bootstrap import apache, metrics
-from bootstrap.errors import ApiError, InputsError, NotHealthyError
+from bootstrap.errors import ApiError, InputsError, NotHealthyError, ServiceError
 from bootstrap.header import parse
 from bootstrap.hostname import Etc, name_and_time
 from bootstrap.rendering import configure
@@ -71,6 +71,24 @@ def test_a_service_that_does_not_run_is_started(
     assert systemd.ran == []
     apache.serve(stage.act(**inputs))
     assert stage.notes == ["started apache2.service"] * 2
+
+
+def test_of_several_services_each_is_given_what_it_lacks_and_one_that_is_missing_is_named(
+    stage: Any, systemd: Any, tmp_path: Path, settings_text: str
+) -> None:
+    (tmp_path / "app.toml").touch()
+    (tmp_path / "bootstrap.toml").write_text(settings_text)
+    never, later = datetime.min.replace(tzinfo=UTC), datetime.now(UTC) + timedelta(hours=1)
+    systemd.units |= {"render.service": ("inactive", never), "keeper.service": ("active", later)}
+    inputs = {
+        "SERVICES": "render.service,keeper.service,apache2.service",
+        "BOOTSTRAP_SETTINGS": str(tmp_path / "bootstrap.toml"),
+    }
+    apache.serve(stage.act(**inputs))
+    assert systemd.ran == ["start render.service", "reload-or-restart apache2.service"]
+    del systemd.units["keeper.service"]
+    with pytest.raises(ServiceError, match=r"keeper\.service is not-found"):
+        apache.serve(stage.act(**inputs))
 
 
 def test_a_slow_application_is_waited_for(stage: Any, web: Any) -> None:
