@@ -56,6 +56,11 @@ class Figure:
     statistic: str
     scale: float = 1.0
 
+    @property
+    def counts(self) -> bool:
+        """Whether it adds up: then a minute that is not over yet tells too little."""
+        return self.statistic == "Sum"
+
 
 def measure(cloud: Cloud, deployment: str, ids: Sequence[str], balancers: Sequence[LoadBalancer]) -> Measured:
     """The newest figure of each of a deployment's nodes and load balancers."""
@@ -103,9 +108,16 @@ def _newest(cloud: Cloud, batch: Sequence[Figure]) -> Iterator[tuple[int, float]
         for number, one in enumerate(batch)
     ]
     pages = cloud.cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=queries, StartTime=now - _WINDOW, EndTime=now, ScanBy="TimestampDescending"
+        MetricDataQueries=queries,
+        StartTime=(now - _WINDOW).replace(second=0, microsecond=0),
+        EndTime=now,
+        ScanBy="TimestampDescending",
     )
     for page in pages:
         for one in page["MetricDataResults"]:
-            if one["Values"]:
-                yield int(one["Id"][1:]), one["Values"][0]
+            number = int(one["Id"][1:])
+            latest = now - timedelta(seconds=_PERIOD_SECONDS) if batch[number].counts else now
+            told = zip(one["Timestamps"], one["Values"], strict=True)
+            value = next((value for begun, value in told if begun <= latest), None)
+            if value is not None:
+                yield number, value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fleet_account import counted
-from fleet_wanted import deployment
+from fleet_wanted import deployment, settled, wanted
 
 from fleet import alarms, measures
 from fleet.errors import DeploymentError
@@ -33,6 +33,17 @@ def test_the_figures_of_nodes_are_read_back_by_node(mock_cloud: Cloud) -> None:
     found = measures.measure(mock_cloud, "shop", ["i-a", "i-b", "i-c"], ())
     assert found.load1 == {"i-a": 0.3, "i-b": 4}
     assert found.requests == {"i-a": 2}
+
+
+def test_requests_are_counted_in_the_last_minute_that_is_over(mock_cloud: Cloud) -> None:
+    balancer = next(iter(settled(wanted()).balancers))
+    under = [{"Name": "LoadBalancerName", "Value": balancer.name}]
+    for seconds, count in ((1, 5), (90, 120)):
+        at = datetime.now(UTC) - timedelta(seconds=seconds)
+        data: Any = {"MetricName": "RequestCount", "Value": count, "Dimensions": under, "Timestamp": at}
+        mock_cloud.cloudwatch.put_metric_data(Namespace="AWS/ELB", MetricData=[data])
+    found = measures.measure(mock_cloud, "shop", (), [balancer])
+    assert found.balancer_requests == {balancer.name: 2}
 
 
 def test_a_call_asks_for_the_figures_of_a_hundred_and_twenty_five_nodes(mock_cloud: Cloud) -> None:
