@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +85,13 @@ class Shown:
         return Group(self.baked, "", self.demo)
 
 
+_JSON_HELP = {"json": "print one JSON document on standard output"}
+_CLOUD_HELP = {
+    "install": "install missing Debian packages; --no-install names them and stops",
+    "cloud": "`local` (default; machines on this computer) or `aws`; $INVOKE_CLOUD sets it",
+}
+
+
 def at_the_desk(
     room_task: Any,
     *,
@@ -118,16 +125,11 @@ def at_the_desk(
             sys.exit(2)
 
     call.__signature__ = _signature(body, cloud=cloud)  # type: ignore[attr-defined]
-    texts = {"json": "print one JSON document on standard output"}
-    if cloud:
-        texts["install"] = "install missing Debian packages; --no-install names them and stops"
-        texts["cloud"] = "`local` (default; machines on this computer) or `aws`; $INVOKE_CLOUD sets it"
-    default = bool(room_task.is_default)
     return Task(
         call,
         name=room_task.name,
-        default=default,
-        help={**room_task.help, **texts},
+        default=bool(room_task.is_default),
+        help={**room_task.help, **_JSON_HELP, **(_CLOUD_HELP if cloud else {})},
         iterable=room_task.iterable,
         auto_shortflags=False,
     )
@@ -253,51 +255,41 @@ def test(context: Context, unit: bool = False) -> None:
     check(context)
     if not unit:
         setup(context)
-    # Those that are sealed meet nobody; those that boot machines share this computer, one after another.
+    # Those that are sealed meet nobody; those that boot machines mostly wait, two files of them at a time.
     context.run(f"{sys.executable} -m pytest -m 'not machines' --numprocesses=logical", echo=True)
     if not unit:
-        context.run(f"{sys.executable} -m pytest -m machines", echo=True)
+        context.run(f"{sys.executable} -m pytest -m machines --numprocesses=2 --dist=loadfile", echo=True)
+
+
+def _collection(name: str, tasks: Iterable[Any], *, cloud: bool = True) -> Collection:
+    """A room's tasks as people call them, under one word."""
+    made = Collection(name)
+    for one in tasks:
+        made.add_task(at_the_desk(one, cloud=cloud))
+    return made
 
 
 def _namespace() -> Collection:
     root = Collection(setup, check, test)
     root.add_task(at_the_desk(bake_tasks.bake, cloud=True, plans_alone=True, then=demonstrate))
-    for one in (bake_tasks.verify, aws_tasks.sweep):
+    for one in (bake_tasks.verify, aws_tasks.sweep, fleet_tasks.demo):
         root.add_task(at_the_desk(one, cloud=True))
-    images = Collection("images")
-    for one in image_tasks.TASKS:
-        images.add_task(at_the_desk(one, cloud=True))
-    root.add_collection(images)
-    root.add_task(at_the_desk(fleet_tasks.demo, cloud=True))
-    fleet = Collection("fleet")
-    for one in (*deployment_tasks.TASKS, *node_tasks.TASKS, *roll_tasks.TASKS):
-        fleet.add_task(at_the_desk(one, cloud=True))
-    root.add_collection(fleet)
-    dns = Collection("dns")
-    for one in dns_tasks.TASKS:
-        dns.add_task(at_the_desk(one, cloud=True))
-    root.add_collection(dns)
-    bootstrap = Collection("bootstrap")
+    bootstrap = _collection("bootstrap", bootstrap_tasks.TASKS, cloud=False)
     bootstrap.add_task(at_the_desk(bootstrap_tasks.run, cloud=True, alone=bootstrap_tasks.needs_no_cloud))
-    for one in bootstrap_tasks.TASKS:
-        bootstrap.add_task(at_the_desk(one, cloud=False))
-    root.add_collection(bootstrap)
-    balancers = Collection("lb")
-    for one in lb_tasks.TASKS:
-        balancers.add_task(at_the_desk(one, cloud=True))
-    root.add_collection(balancers)
-    resizer = Collection("resizer")
-    for one in (*resizer_tasks.HERE, *resizer_tasks.IN_A_BUCKET):
-        resizer.add_task(at_the_desk(one, cloud=one in resizer_tasks.IN_A_BUCKET))
-    root.add_collection(resizer)
-    local = Collection("local")
-    for one in local_tasks.TASKS:
-        local.add_task(at_the_desk(one, cloud=False))
-    root.add_collection(local)
-    bench = Collection("bench")
-    for one in BENCH_TASKS:
-        bench.add_task(at_the_desk(one, cloud=False))
-    root.add_collection(bench)
+    resizer = _collection("resizer", resizer_tasks.IN_A_BUCKET)
+    for one in resizer_tasks.HERE:
+        resizer.add_task(at_the_desk(one, cloud=False))
+    for each in (
+        _collection("images", image_tasks.TASKS),
+        _collection("fleet", (*deployment_tasks.TASKS, *node_tasks.TASKS, *roll_tasks.TASKS)),
+        _collection("dns", dns_tasks.TASKS),
+        bootstrap,
+        _collection("lb", lb_tasks.TASKS),
+        resizer,
+        _collection("local", local_tasks.TASKS, cloud=False),
+        _collection("bench", BENCH_TASKS, cloud=False),
+    ):
+        root.add_collection(each)
     root.configure({"cloud": os.environ.get("INVOKE_CLOUD", "local")})
     return root
 

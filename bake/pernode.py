@@ -1,7 +1,7 @@
 """A pytest plugin: the tests of one node run one after another, those of different nodes at the same time.
 
 pytest-xdist hands out tests by group; testinfra repeats each test for each node. A test may restart what
-another looks at, so a node's tests share a group.
+another looks at, so a node's tests share a group. All of a node's commands go through one shell.
 """
 
 from __future__ import annotations
@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bake import nodeshell
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NODE = "_testinfra_host"
+
+
+def pytest_configure() -> None:
+    """Offer `node://` hosts."""
+    nodeshell.install()
 
 
 @pytest.hookimpl(tryfirst=True)

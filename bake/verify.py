@@ -22,6 +22,7 @@ from aws.userdata import node_user_data
 from bake.builder import SSH_BUDGET_SECONDS
 from bake.errors import NotVerified, SshUnreachable
 from bake.image import FAILED, VERIFIED, Image, set_state
+from bake.nodeshell import SCHEME
 from bake.report import TestReport, read_junit
 from bake.ssh import Login, wait_for_ssh
 
@@ -123,8 +124,8 @@ def trial(kitchen: Kitchen, image: Image, instance_type: str, wanted: Verify) ->
 
 
 def suite_argv(trial: Trial, tests: Sequence[Path], junit: Path) -> list[str]:
-    """The command that runs the image suite; the same can be typed by hand."""
-    hosts = ",".join(f"ssh://{trial.login}@{node.address}" for node in trial.nodes)
+    """The command that runs the image suite; by hand it works with `ssh://` and without our plugin too."""
+    hosts = ",".join(f"{SCHEME}://{trial.login}@{node.address}" for node in trial.nodes)
     return [
         sys.executable, "-m", "pytest", *map(str, tests),
         "--override-ini=addopts=", "--override-ini=junit_family=xunit1", "-p", "no:cacheprovider",

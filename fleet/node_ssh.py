@@ -12,6 +12,7 @@ import io
 import logging
 import shlex
 import socket
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ class SshReach:
         """See Reach."""
         with closing(self._connected(target)) as connection:
             command = shlex.join(["sudo", "-n", *argv])
+            begun = time.monotonic()
             try:
                 ended = connection.run(
                     command,
@@ -85,12 +87,12 @@ class SshReach:
                     timeout=self.longest_seconds,
                 )
             except CommandTimedOut as why:
-                raise NodeLost(
-                    f"{target}: {argv[0]} did not end within {self.longest_seconds:.0f} s",
-                    "it goes on there: `invoke fleet.status` shows what becomes of it",
-                ) from why
+                raise self._too_long(target, argv[0]) from why
             except (paramiko.SSHException, EOFError, OSError) as why:
                 raise self._lost(target, str(why) or type(why).__name__) from why
+            # Invoke tells of a time-out only when its timer's thread has ended by then, which it may do late.
+            if ended.exited == -1 and time.monotonic() - begun >= self.longest_seconds:
+                raise self._too_long(target, argv[0])
             # Paramiko answers -1 both for a dropped connection and for a program ended by a signal.
             if ended.exited == -1 and not connection.client.get_transport().is_active():
                 raise self._lost(target, "the connection closed before the command ended")
@@ -127,6 +129,12 @@ class SshReach:
             raise
         connection.transport.set_keepalive(KEEPALIVE_SECONDS)
         return connection
+
+    def _too_long(self, target: Target, program: str) -> NodeLost:
+        return NodeLost(
+            f"{target}: {program} did not end within {self.longest_seconds:.0f} s",
+            "it goes on there: `invoke fleet.status` shows what becomes of it",
+        )
 
     def _lost(self, target: Target, why: str) -> NodeLost:
         return NodeLost(

@@ -1,7 +1,10 @@
-"""Settings of this computer that machines need: raised while the local cloud runs, put back when it ends."""
+"""Settings of this computer that machines need: raised while a local cloud runs, put back after the last."""
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,34 +13,52 @@ from localcloud.site import Site
 
 @dataclass(frozen=True)
 class HostSetting:
-    """A kernel setting and the least that is needed of it."""
+    """A kernel setting and the least that is needed of it.
+
+    `ledger` holds what the setting was before, and a file for each site that needs it: beside the sites, as
+    several may run at once, and in memory, as a computer that starts again has its own settings again.
+    """
 
     name: str
     least: int
     root: Path = Path("/proc/sys")
+    ledger: Path = Path("/run/amibake")
 
     @property
     def path(self) -> Path:
         """Where the kernel shows it."""
         return self.root / self.name.replace(".", "/")
 
-    def note(self, site: Site) -> Path:
-        """Where what it was before is kept, so that also a later daemon can put it back."""
-        return site.home / f"{self.name}.before"
-
     def enforce(self, site: Site) -> None:
         """Raise the setting when it is less than needed."""
-        before = self.path.read_text().strip()
-        if int(before) < self.least:
-            self.note(site).write_text(before)
-            self.path.write_text(str(self.least))
+        with self._locked() as folder:
+            now = self.path.read_text().strip()
+            if int(now) < self.least:
+                _write_once(folder / "before", now)
+                self.path.write_text(str(self.least))
+            (folder / f"site-{site.name}").touch()
 
     def restore(self, site: Site) -> None:
-        """Put back what `enforce` changed, if it did."""
-        note = self.note(site)
-        if note.exists():
-            self.path.write_text(note.read_text())
-            note.unlink()
+        """Put back what it was, if it was raised and no other site needs it."""
+        with self._locked() as folder:
+            (folder / f"site-{site.name}").unlink(missing_ok=True)
+            before = folder / "before"
+            if before.exists() and not list(folder.glob("site-*")):
+                self.path.write_text(before.read_text())
+                before.unlink()
+
+    @contextmanager
+    def _locked(self) -> Iterator[Path]:
+        folder = self.ledger / self.name
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
+
+
+def _write_once(path: Path, text: str) -> None:
+    if not path.exists():
+        path.write_text(text)
 
 
 SETTINGS = (

@@ -11,6 +11,8 @@ from localcloud.errors import LocalCloudError
 
 ACCOUNT = "123456789012"
 METADATA_ADDRESS = IPv4Address("169.254.169.254")
+# The kernel takes 107 characters for a socket; `load-balancers/lb-0123456789/stats.4194304.tmp` needs 47.
+_LONGEST_HOME = 60
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,15 @@ def site_from_environment() -> Site:
             f"a local cloud named {name!r} on {network} cannot be made",
             "LOCALCLOUD_NAME has at most 9 letters and digits, LOCALCLOUD_NETWORK is a /16",
         )
+    home = get("LOCALCLOUD_HOME", str(default.home))
+    if len(os.fsencode(home)) > _LONGEST_HOME:
+        raise LocalCloudError(
+            f"LOCALCLOUD_HOME is too long for the sockets in it: {home}",
+            f"choose a folder of at most {_LONGEST_HOME} characters",
+        )
     return Site(
         name=name,
-        home=Path(get("LOCALCLOUD_HOME", str(default.home))),
+        home=Path(home),
         cache=Path(get("LOCALCLOUD_CACHE", str(default.cache))),
         network=network,
         port=port,

@@ -49,6 +49,7 @@ class S3Store:
         self._bucket = bucket
         self._guard = threading.Lock()
         self._client: Any = None
+        self._in_vain: BotoCoreError | None = None
 
     def read(self, key: str, max_bytes: int) -> Blob:
         """Return the object; a result carries its original's time and etag in its metadata."""
@@ -118,11 +119,7 @@ class S3Store:
     def _call(self, operation: str, key: str) -> Iterator[Any]:
         begun, outcome = time.perf_counter(), "failed"
         try:
-            with self._guard:
-                if self._client is None:
-                    client = self._connect()
-                    self._client, self._quick = client, self._quicken(client)
-            yield self._client
+            yield self._connected()
             outcome = "done"
         except NoCredentialsError as error:
             # A client keeps what it found when it was made; a role may be given to the node later.
@@ -138,6 +135,25 @@ class S3Store:
         finally:
             metrics.STORE_CALLS.labels(operation, outcome).inc()
             metrics.STORE_SECONDS.labels(operation).observe(time.perf_counter() - begun)
+
+    def _connected(self) -> Any:
+        """Return the client.
+
+        The metadata service may take seconds to say nothing. One thread asks it at a time, and those who
+        waited share its failure: one after the other, the last of a crowd would hear of it after a minute.
+        """
+        before = self._in_vain
+        with self._guard:
+            if self._in_vain is not None and self._in_vain is not before:
+                raise self._in_vain.with_traceback(None)
+            try:
+                if self._client is None:
+                    client = self._connect()
+                    self._client, self._quick = client, self._quicken(client)
+            except BotoCoreError as error:
+                self._in_vain = error
+                raise
+            return self._client
 
     def _fault(self, error: Exception, key: str) -> Exception:
         code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
@@ -180,6 +196,9 @@ def connector(config: Config) -> Callable[[], Any]:
             response_checksum_validation="when_required",
             s3={"addressing_style": "path"} if os.environ.get("AWS_ENDPOINT_URL") else None,
         )
-        return boto3.Session().client("s3", config=deadlines)
+        session = boto3.Session()
+        if session.get_credentials() is None:
+            raise NoCredentialsError  # a client without them would look for them once more, and fail later
+        return session.client("s3", config=deadlines)
 
     return connect

@@ -198,3 +198,8 @@ class StoreTimeoutError(RefusalError):
     """The object store did not answer in time."""
 
     status, code = 504, "store_timeout"
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Say when to come back."""
+        return (("Retry-After", "5"),)

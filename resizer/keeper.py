@@ -72,10 +72,13 @@ class Keeper:
             self.clean()
             # However many files there are, walking takes a small share of the time.
             until = self._clock() + max(CLEAN_SECONDS, WALK_SHARE * (self._clock() - begun))
-            while self._clock() < until and not self._cleaner.is_full():
+            while True:
+                # At least once: a disk that others fill, or that is read-only, is not emptied by walking.
                 self.poll()
                 if self._wait(min(self._config.purge_poll_seconds, CLEAN_SECONDS)):
                     return
+                if self._clock() >= until or self._cleaner.is_full():
+                    break
 
     def begin(self) -> None:
         """Read how far purges had been applied, or empty a cache that has missed some."""

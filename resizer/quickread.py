@@ -21,6 +21,7 @@ from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
 from resizer.blob import Blob
+from resizer.keys import Keys
 from resizer.store import admit, missing
 
 if TYPE_CHECKING:
@@ -109,4 +110,4 @@ def quick_reader(client: Any, bucket: str, config: Config) -> QuickReader | None
         "timeout": (config.store_connect_seconds, config.store_read_seconds),
         "max_pool_connections": 64,
     }
-    return QuickReader(client, credentials, base, URLLib3Session(**how))
+    return QuickReader(client, Keys(credentials), base, URLLib3Session(**how))

@@ -51,7 +51,23 @@ class RenderService:
         self._queue_seconds = queue_seconds
 
     def render(self, job: Job, data: bytes) -> Done:
-        """Queue, hand the original over, and wait for the result."""
+        """Queue, hand the original over, and wait for the result.
+
+        Not only images end renderers, but want of memory and restarts too: so only what ends two is to blame.
+        """
+        try:
+            return self._asked(job, data)
+        except EOFError:
+            try:
+                return self._asked(job, data)
+            except EOFError as error:
+                raise UndecodableError(
+                    "The original makes its decoder crash.",
+                    "See the journal of resizer-render.service for the signal; it may be an attack.",
+                ) from error
+
+    def _asked(self, job: Job, data: bytes) -> Done:
+        """Ask once. Raises EOFError if the renderer dies of it."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(self._queue_seconds)
             self._queue(connection, job, data)
@@ -60,7 +76,9 @@ class RenderService:
             try:
                 return heard(receive(connection))
             except (EOFError, OSError) as error:
-                raise _broken(job, time.monotonic() - begun) from error
+                if time.monotonic() - begun >= job.limits.decode_seconds:
+                    raise _too_slow(job) from error
+                raise EOFError from error
 
     def _queue(self, connection: socket.socket, job: Job, data: bytes) -> None:
         begun = time.monotonic()
@@ -110,13 +128,8 @@ def _busy(sentence: str) -> BusyError:
     return BusyError(sentence, "Add nodes; or raise renders if the cores are idle.", _RETRY_SECONDS)
 
 
-def _broken(job: Job, seconds: float) -> TooSlowError | UndecodableError:
-    if seconds >= job.limits.decode_seconds:
-        return TooSlowError(
-            f"The original was not rendered within {job.limits.decode_seconds:g} seconds.",
-            "Upload it in another format or smaller; it is built to be slow, or the node is overloaded.",
-        )
-    return UndecodableError(
-        "The original makes its decoder crash.",
-        "See the journal of resizer-render.service for the signal; the original may be an attack.",
+def _too_slow(job: Job) -> TooSlowError:
+    return TooSlowError(
+        f"The original was not rendered within {job.limits.decode_seconds:g} seconds.",
+        "Upload it in another format or smaller; it is built to be slow, or the node is overloaded.",
     )

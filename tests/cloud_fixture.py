@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from bake.machine import Machine
     from localcloud.site import Site
 
+ROOT = Path(__file__).parent.parent
 RUN_TAG = "amibake:run"
 KEY_NAME = "amitest"
 
@@ -91,21 +95,31 @@ class Desk:
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
-    """Where the tests' cloud lives; at the end it must have left no trace on this computer."""
+    """Where the tests' cloud lives."""
+    with site_of_its_own() as where:
+        yield where
+
+
+@contextmanager
+def site_of_its_own(*, bodies: bool = True) -> Iterator[Site]:
+    """A local cloud for a block, not up yet; at the end it must have left no trace on this computer."""
     from localcloud import control
     from localcloud.site import Site
 
-    forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
+    forwarding, alone = Path("/proc/sys/net/ipv4/ip_forward"), not _raised()
+    before = forwarding.read_text()
+    # Its sockets' paths must be short, which pytest's folders are not.
     with tempfile.TemporaryDirectory(prefix="amitest-") as home:
         with slot() as number:
             network = IPv4Network(f"10.{200 + number}.0.0/16")
-            where = Site(f"amitest{number}", Path(home), network=network, port=8130 + number)
+            where = Site(f"amitest{number}", Path(home), network=network, port=8130 + number, bodies=bodies)
             try:
                 yield where
             finally:
                 control.down(where)
-        assert traces(where) == []
-        assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == forwarding
+            assert traces(where) == []
+        # Other clouds on this computer, such as those of tests in parallel, may need it still.
+        assert not alone or _raised() or forwarding.read_text() == before
 
 
 @contextmanager
@@ -174,6 +188,28 @@ def at_the_cloud(desk: Desk) -> Iterator[None]:
         yield
 
 
+def invoke(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run an invoke task in a process of its own, as from a shell."""
+    command = [str(Path(sys.executable).parent / "invoke"), *argv]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def env(desk: Desk) -> dict[str, str]:
+    """The environment of the tests' local cloud, with a shelf of the tests' own."""
+    with environment(desk.site):
+        return {**os.environ, "AMIBAKE_STATE": str(desk.site.home / "shelf")}
+
+
+@pytest.fixture(scope="session")
+def baked(env: dict[str, str]) -> dict[str, Any]:
+    """The document of a first bake, of the image that nodes of several tests are launched from."""
+    done = invoke("bake", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
 @contextmanager
 def environment(site: Site) -> Iterator[None]:
     """Aim boto3 and the desk's tasks in this process, and its children, at a site for a block."""
@@ -223,7 +259,13 @@ def traces(site: Site) -> list[str]:
     found += [f"route {line}" for line in run(["ip", "route"]).splitlines() if f" {site.name}-" in line]
     group = ControlGroup.of(site).path
     found += [f"control group {group}"] if group.exists() else []
+    found += [f"setting {path.parent.name}" for path in _raised() if path.name == f"site-{site.name}"]
     return found + _in_processes(site)
+
+
+def _raised() -> list[Path]:
+    """Which settings of this computer are raised, and for whom."""
+    return list(Path("/run/amibake").glob("*/site-*"))
 
 
 def _in_processes(site: Site) -> list[str]:

@@ -4,43 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud_fixture import Desk, environment, leftovers
+from cloud_fixture import Desk, invoke, leftovers
 from PIL import Image
 
 pytestmark = pytest.mark.machines
-
-ROOT = Path(__file__).parent.parent
-
-
-def run(*argv: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run an invoke task in a process of its own, as from a shell."""
-    command = [str(Path(sys.executable).parent / "invoke"), *argv]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(scope="module")
-def env(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of the tests' local cloud, with a shelf of the test's own."""
-    with environment(desk.site):
-        yield {**os.environ, "AMIBAKE_STATE": str(tmp_path_factory.mktemp("state"))}
-
-
-@pytest.fixture(scope="module")
-def baked(env: dict[str, str]) -> dict[str, Any]:
-    """The document of a first bake."""
-    done = run("bake", "--json", env=env)
-    assert done.returncode == 0, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
 
 
 def test_a_bake_ends_with_a_verified_image_of_two_layers(baked: dict[str, Any]) -> None:
@@ -69,7 +41,7 @@ def test_a_node_of_it_serves_a_resized_photograph(baked: dict[str, Any]) -> None
 
 
 def test_nothing_changed_means_nothing_is_baked(baked: dict[str, Any], env: dict[str, str]) -> None:
-    again = run("bake", "--json", env=env)
+    again = invoke("bake", "--json", env=env)
     document = json.loads(again.stdout)
     assert document["reused"]
     assert document["image_id"] == baked["image_id"]
@@ -77,7 +49,7 @@ def test_nothing_changed_means_nothing_is_baked(baked: dict[str, Any], env: dict
 
 
 def test_images_lists_it_and_who_uses_it(baked: dict[str, Any], env: dict[str, str]) -> None:
-    listed = json.loads(run("images", "--json", env=env).stdout)
+    listed = json.loads(invoke("images", "--json", env=env).stdout)
     mine = next(image for image in listed if image["image_id"] == baked["image_id"])
     assert mine["name"] == "resizer"
     assert mine["in_use_by"] == [baked["demo"]["instance_id"]]
@@ -99,10 +71,11 @@ def test_an_image_that_fails_its_tests_is_failed_and_never_picked(
     (tmp_path / "test_never.py").write_text(test)
     spec = tmp_path / "doomed.toml"
     spec.write_text('name = "doomed"\nbase = "debian-13"\n[verify]\ntests = ["test_never.py"]\n')
-    doomed = run("bake", f"--spec={spec}", "--json", env=env)
+    doomed = invoke("bake", f"--spec={spec}", "--json", env=env)
     assert doomed.returncode == 1
     assert doomed.stdout == ""
     assert "test_what_cannot_be" in doomed.stderr
-    states = {image["name"]: image["state"] for image in json.loads(run("images", "--json", env=env).stdout)}
+    listed = json.loads(invoke("images", "--json", env=env).stdout)
+    states = {image["name"]: image["state"] for image in listed}
     assert states["doomed"] == "failed"
-    assert run("demo", "--image=doomed", env=env).returncode == 1
+    assert invoke("demo", "--image=doomed", env=env).returncode == 1

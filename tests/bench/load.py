@@ -1,4 +1,4 @@
-"""Load: wrk in a closed loop, and a client of our own in an open one, that does not wait for answers."""
+"""Load: wrk and ab in a closed loop, and a client of our own in an open one, that waits for no answer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,19 @@ from urllib.parse import urlsplit
 from bench.errors import BenchError
 
 _LONGEST_ANSWER_SECONDS = 30.0
+_ONCE = """local answered = 0
+response = function()
+  answered = answered + 1
+  if answered == #paths then wrk.thread:stop() end
+end
+"""
+_TOLD_BY_AB = r"^\s*([^:\n]+?):?\s+(\d+(?:\.\d+)?)(?![\d.])"
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 
 @dataclass(frozen=True)
 class Closed:
-    """What wrk saw: requests that were answered, its errors, and its 99th percentile."""
+    """What wrk or ab saw: requests that were answered, its errors, and its 99th percentile."""
 
     requests: int
     seconds: float
@@ -40,12 +47,18 @@ def wrk(
     seconds: float,
     connections: int = 32,
     headers: Sequence[str] = (),
+    *,
+    once: bool = False,
 ) -> Closed:
-    """Ask for URLs of one server, in turn, over kept connections, as fast as answers come."""
+    """Ask for URLs of one server, in turn, over kept connections, as fast as answers come; whole seconds.
+
+    With `once`, ask no more when as many are answered as there are URLs; wrk waits for its time all the same.
+    """
     server = urlsplit(urls[0])
-    script = _script([urlsplit(url).path for url in urls])
+    script = _script([urlsplit(url).path for url in urls], once=once)
     argv = [
-        "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout=30s", "-s", str(script),
+        "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency",
+        "--timeout=30s", "-s", str(script),
         *itertools.chain.from_iterable(("-H", header) for header in headers),
         f"{server.scheme}://{server.netloc}",
     ]  # fmt: skip
@@ -54,18 +67,43 @@ def wrk(
     finally:
         script.unlink()
     if ended.returncode:
-        raise BenchError(f"wrk ended with {ended.returncode}: {ended.stderr[-400:]}", "apt-get install wrk")
+        raise BenchError(f"wrk ended with {ended.returncode}: {(ended.stderr or ended.stdout)[-400:]}")
     return _told(ended.stdout)
 
 
-def _script(paths: Sequence[str]) -> Path:
+def ab(url: str, seconds: int, connections: int = 32, *, head: bool = False) -> Closed:
+    """Ask for one URL over kept connections, as fast as answers come; for `head` alone with HEAD."""
+    argv = [
+        "ab",
+        "-q",
+        "-k",
+        f"-c{connections}",
+        f"-t{seconds}",
+        "-n10000000",
+        *(["-i"] if head else []),
+        url,
+    ]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds + 60)
+    if ended.returncode:
+        raise BenchError(
+            f"ab ended with {ended.returncode}: {ended.stderr[-400:]}", "apt-get install apache2-utils"
+        )
+    lines = re.findall(_TOLD_BY_AB, ended.stdout, re.MULTILINE)
+    told = {name: float(value) for name, value in lines}
+    errors = told["Failed requests"] + told.get("Non-2xx responses", 0) + told.get("Write errors", 0)
+    return Closed(
+        int(told["Complete requests"]), told["Time taken for tests"], int(errors), told.get("99%", 0.0)
+    )
+
+
+def _script(paths: Sequence[str], *, once: bool) -> Path:
     import tempfile
 
     listed = ",\n".join(f'"{path}"' for path in paths)
     text = (
         f"local paths = {{\n{listed}\n}}\nlocal at = 0\n"
         "request = function()\n  at = at % #paths + 1\n"
-        f'  return wrk.format("GET", paths[at])\nend\n'
+        f'  return wrk.format("GET", paths[at])\nend\n' + (_ONCE if once else "")
     )
     with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as file:
         file.write(text)

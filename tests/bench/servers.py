@@ -1,4 +1,7 @@
-"""The rivals that serve: thumbor, nginx, and a quick S3; each for a block, on an address of this computer."""
+"""The rivals that serve: thumbor, nginx, and a quick S3; each for a block.
+
+What is compared with a node listens on the node's own address, in its network: so packets take the same way.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,23 @@ class Server:
     pid: int
 
 
+@dataclass(frozen=True)
+class Network:
+    """Where a rival listens: an address, and a process whose network has it; 0 for this computer's own."""
+
+    address: str = "127.0.0.1"
+    pid: int = 0
+
+    def within(self, argv: Sequence[str]) -> list[str]:
+        """A command as it has to be run there."""
+        return [*(["nsenter", f"--net=/proc/{self.pid}/ns/net"] if self.pid else []), *argv]
+
+
+LOOPBACK = Network()
+
+
 @contextmanager
-def thumbor(folder: Path, originals: Path, *, best: bool) -> Iterator[Server]:
+def thumbor(folder: Path, originals: Path, *, best: bool, network: Network = LOOPBACK) -> Iterator[Server]:
     """Thumbor with two processes, results in files; `best` adds what its documentation advises."""
     port = free_port()
     config = folder / f"thumbor-{port}.conf"
@@ -45,14 +63,15 @@ def thumbor(folder: Path, originals: Path, *, best: bool) -> Iterator[Server]:
     config.write_text("".join(f"{name} = {value!r}\n" for name, value in lines.items()))
     argv = [
         str(programs("thumbor==7.8.0") / "thumbor"),
-        "--ip=127.0.0.1", f"--port={port}", f"--conf={config}", "--processes=2", "--log-level=error",
+        f"--ip={network.address}", f"--port={port}", f"--conf={config}", "--processes=2", "--log-level=error",
     ]  # fmt: skip
-    with _serving(argv, "127.0.0.1", port, folder / f"thumbor-{port}.log") as server:
+    log = folder / f"thumbor-{port}.log"
+    with _serving(network.within(argv), network.address, port, log) as server:
         yield server
 
 
 @contextmanager
-def nginx(folder: Path, root: Path) -> Iterator[Server]:
+def nginx(folder: Path, root: Path, network: Network = LOOPBACK) -> Iterator[Server]:
     """nginx over a folder of files, two workers."""
     port = free_port()
     config = folder / "nginx.conf"
@@ -62,9 +81,10 @@ def nginx(folder: Path, root: Path) -> Iterator[Server]:
         "http { access_log off; sendfile on; keepalive_requests 1000000; types { image/jpeg jpg; }\n"
         f"  client_body_temp_path {folder}/n1; proxy_temp_path {folder}/n2; fastcgi_temp_path {folder}/n3;\n"
         f"  uwsgi_temp_path {folder}/n4; scgi_temp_path {folder}/n5;\n"
-        f"  server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
+        f"  server {{ listen {network.address}:{port}; root {root}; }} }}\n"
     )
-    with _serving(["nginx", "-c", str(config)], "127.0.0.1", port, folder / "nginx.log") as server:
+    argv = network.within(["nginx", "-c", str(config)])
+    with _serving(argv, network.address, port, folder / "nginx.log") as server:
         yield server
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +21,7 @@ from aws.place import find_place
 from aws.userdata import node_user_data
 from bench import baking, cpu, servers
 from bench.errors import BenchError
+from bench.servers import Network
 from resizer.photograph import photograph
 
 if TYPE_CHECKING:
@@ -31,29 +33,9 @@ SIZE = (2464, 1632)
 """Of the originals, in pixels: 4 megapixels, as those of the figures that we compare with."""
 _SERVING_SECONDS = 120
 _SERVICES = ("apache2.service", "resizer-render.service", "resizer-keeper.service")
-_STATIC = """ServerRoot /etc/apache2
-ServerName localhost
-PidFile /run/astatic.pid
-ErrorLog /var/log/astatic.log
-Include mods-available/mpm_event.load
-Include mods-available/mpm_event.conf
-Include mods-available/authz_core.load
-Include mods-available/mime.load
-Include mods-available/mime.conf
-User www-data
-Group www-data
-Listen 81
-EnableSendfile On
-KeepAliveTimeout 75
-MaxKeepAliveRequests 0
-FileETag MTime Size
-DocumentRoot /srv/static
-<Directory /srv/static>
-    Require all granted
-    AllowOverride None
-    Options None
-</Directory>
-"""
+# This computer's may be BBR, which sets a timer for what it sends: it would charge a server by the speed that
+# a connection was thought to have. Debian's is cubic; where a network may not choose that, reno sends alike.
+_CONTROL = "sysctl -qw net.ipv4.tcp_congestion_control={}"
 
 
 @dataclass(frozen=True)
@@ -95,6 +77,17 @@ class Stand:
         """The CPU time of these processes since they began."""
         return sum(one.cpu_seconds for one in self.processes(name))
 
+    @property
+    def pid(self) -> int:
+        """A process of the node, by which its network is known."""
+        return min(one.pid for one in self.processes())
+
+    def restart(self) -> None:
+        """Start the node's Apache anew, with the application in it."""
+        with self.machine() as machine:
+            machine.run("systemctl restart apache2", timeout_seconds=60)
+        _wait_serving(f"{self.url}/health")
+
     @contextmanager
     def machine(self) -> Iterator[Machine]:
         """A login on the node."""
@@ -126,27 +119,9 @@ def stand(ground: Ground) -> Iterator[Stand]:
         node = stack.enter_context(_node(ground, baked.document["image_id"]))
         made = Stand(ground, node.id, node.address, store, originals, folder)
         _wait_serving(f"{made.url}/health")
+        _send_as_debian(made)
         _aim(made, weed.url)
         yield made
-
-
-@contextmanager
-def static_apache(stand: Stand) -> Iterator[str]:
-    """Apache with nothing but files, on the node itself: what a hit costs at the least. Yields its URL."""
-    with stand.machine() as machine:
-        machine.put(_STATIC.encode(), "/tmp/static.conf")  # noqa: S108 - on a node that is ours alone
-        machine.put((stand.originals / "small.jpg").read_bytes(), "/tmp/small.jpg")  # noqa: S108
-        # Under a name of its own, so that its CPU time is told from the other's.
-        started = machine.run(
-            "mkdir -p /srv/static && mv /tmp/small.jpg /srv/static/ && cp /usr/sbin/apache2 /usr/sbin/astatic"
-            " && astatic -f /tmp/static.conf"
-        )
-        if started.exit_code:
-            raise BenchError(f"the plain Apache does not start: {started.output[-500:]}")
-        try:
-            yield f"{stand.url}:81/small.jpg"
-        finally:
-            machine.run("kill $(cat /run/astatic.pid)")
 
 
 def fetched(url: str, **headers: str) -> Any:
@@ -191,6 +166,14 @@ def _aim(stand: Stand, store_url: str) -> None:
     if aimed.exit_code:
         raise BenchError(f"the services do not start again: {aimed.output[-500:]}")
     _wait_serving(f"{stand.url}/health")
+
+
+def _send_as_debian(stand: Stand) -> None:
+    for control in ("cubic", "reno"):
+        argv = Network(stand.address, stand.pid).within(_CONTROL.format(control).split())
+        if not subprocess.run(argv, capture_output=True, check=False).returncode:
+            return
+    raise BenchError("the node's network takes neither cubic nor reno", "load the kernel's module for one")
 
 
 def _client(endpoint: str) -> Any:

@@ -96,7 +96,8 @@ def test_a_deployment_lives_from_its_file_to_nothing_left(
 def _asked(desk: Desk, name: str) -> set[str]:
     """Who answers for a name, asked as clients ask: through the DNS, then through the load balancer."""
     resolver = str(desk.site.network[2])
-    (zone,) = desk.cloud.route53.list_hosted_zones()["HostedZones"]
+    zones = desk.cloud.route53.list_hosted_zones()["HostedZones"]
+    (zone,) = [one for one in zones if one["Name"] == "trial.test."]
     found = desk.cloud.route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
     (target,) = [one["ResourceRecords"][0]["Value"] for one in found if one["Type"] == "CNAME"]
     record = Record("cname", target.rstrip(".").lower(), 5)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 SLOW_SECONDS = 20
+THREADS = 4
 
 # Answers with the machine's name; /health answers with the statuses in the file `answers`, one after the
 # other, and 200 when there are none; /slow takes its time.
@@ -65,7 +66,7 @@ class Load:
     answers: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
-    def running(self, threads: int = 4) -> Iterator[Load]:
+    def running(self, threads: int = THREADS) -> Iterator[Load]:
         ended = threading.Event()
         workers = [threading.Thread(target=self._ask, args=(ended,)) for _ in range(threads)]
         for worker in workers:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from balancer_target import USER_DATA, Load, get, resolve, until
+from balancer_target import THREADS, USER_DATA, Load, get, resolve, until
 
 from aws.patience import Patience, wait_for
 
@@ -306,7 +306,12 @@ def test_a_terminated_machine_leaves_the_list(desk: Desk, classic: Classic) -> N
         desk.wait_for(gone.id, "terminated")
         listed = lambda: len(_listed(classic)) == 2 or None  # noqa: E731
         wait_for("it to leave", listed, ENOUGH)
-    assert load.failures == []
+        struck = len(load.failures)
+        for _ in until(2):
+            pass
+    # Nothing drained it: what each connection had on its way as the machine went down may be lost, no more.
+    assert struck <= THREADS
+    assert len(load.failures) == struck
 
 
 def _listed(classic: Classic) -> list[str]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from ipaddress import IPv4Network
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from balancer_target import get, resolve
-from cloud_fixture import environment, slot, traces
+from cloud_fixture import environment, site_of_its_own
 
 from aws.patience import Patience, wait_for
 from localcloud import control
@@ -26,16 +24,10 @@ ENOUGH = Patience(0.1, 60)
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with slot() as number:
-        network = IPv4Network(f"10.{200 + number}.0.0/16")
-        own = Site(f"amitest{number}", tmp_path, network=network, port=8130 + number)
+def site() -> Iterator[Site]:
+    with site_of_its_own() as own:
         control.up(own)
-        try:
-            yield own
-        finally:
-            control.down(own)
-        assert traces(own) == []
+        yield own
 
 
 def _elb(site: Site) -> Any:

@@ -160,6 +160,12 @@ def _beside(desk: Desk) -> str:
     return desk.site.name.replace("amitest", "amitwo")
 
 
+def _home_beside(desk: Desk) -> Path:
+    home = desk.site.home / "other"
+    home.mkdir(exist_ok=True)
+    return home
+
+
 def test_a_second_daemon_of_the_same_site_is_refused(desk: Desk) -> None:
     said = _daemon(desk.site)
     assert said.startswith("this local cloud runs already")
@@ -167,19 +173,21 @@ def test_a_second_daemon_of_the_same_site_is_refused(desk: Desk) -> None:
     assert control.status(desk.site)["running"]
 
 
-def test_a_port_in_use_is_one_clear_error_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
+def test_a_port_in_use_is_one_clear_error_and_leaves_nothing(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         network = IPv4Network((int(desk.site.network.network_address) + (20 << 16), 16))
-        other = Site(_beside(desk), tmp_path, network=network, port=port)
+        other = Site(_beside(desk), _home_beside(desk), network=network, port=port)
         said = _daemon(other)
     assert said.startswith(f"port {port} of 127.0.0.1 is in use")
     assert "LOCALCLOUD_PORT" in said
     assert traces(other) == []
 
 
-def test_a_network_in_use_is_one_clear_error_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
-    other = dataclasses.replace(desk.site, name=_beside(desk), home=tmp_path, port=desk.site.port + 20)
+def test_a_network_in_use_is_one_clear_error_and_leaves_nothing(desk: Desk) -> None:
+    other = dataclasses.replace(
+        desk.site, name=_beside(desk), home=_home_beside(desk), port=desk.site.port + 20
+    )
     said = _daemon(other)
     assert f"overlaps the local cloud's {desk.site.network}" in said
     assert "LOCALCLOUD_NETWORK" in said

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
-from pathlib import Path
-
 import pytest
-from cloud_fixture import environment, traces
+from cloud_fixture import environment, site_of_its_own, traces
 
 from aws.instance import Launch, launch, wait_running
 from aws.patience import Patience
@@ -14,14 +11,12 @@ from aws.place import find_place
 from aws.session import connect
 from bake import image as images
 from localcloud import control
-from localcloud.site import Site
 
 pytestmark = pytest.mark.machines
 
 
-def test_images_their_tags_and_machines_survive(tmp_path: Path) -> None:
-    site = Site("amithree", tmp_path, network=IPv4Network("10.131.0.0/16"), port=8131)
-    try:
+def test_images_their_tags_and_machines_survive() -> None:
+    with site_of_its_own() as site:
         control.up(site)
         with environment(site):
             cloud = connect()
@@ -44,6 +39,3 @@ def test_images_their_tags_and_machines_survive(tmp_path: Path) -> None:
             cloud, launch(cloud, Launch(made, "t3.small", find_place(cloud).subnet_id, {"Name": "x"}))
         )
         assert again.id
-    finally:
-        control.down(site)
-    assert traces(site) == []

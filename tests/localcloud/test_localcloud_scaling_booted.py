@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Network
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud_fixture import KEY_NAME, Desk, environment
+from cloud_fixture import KEY_NAME, Desk, environment, site_of_its_own
 
 from aws.instance import wait_running
 from aws.patience import Patience, wait_for
@@ -162,9 +160,8 @@ def test_a_machine_is_held_served_replaced_refreshed_and_let_go(scaled: Scaled) 
     scaled.desk.wait_for(third, "terminated", 120)
 
 
-def test_groups_and_alarms_survive_the_daemon_being_killed(tmp_path: Path) -> None:
-    site = Site("amifour", tmp_path, network=IPv4Network("10.133.0.0/16"), port=8133, bodies=False)
-    try:
+def test_groups_and_alarms_survive_the_daemon_being_killed() -> None:
+    with site_of_its_own(bodies=False) as site:
         control.up(site)
         with environment(site):
             cloud = connect()
@@ -202,8 +199,6 @@ def test_groups_and_alarms_survive_the_daemon_being_killed(tmp_path: Path) -> No
         assert len(scaling.describe_scaling_activities()["Activities"]) == activities
         cloud.ec2.terminate_instances(InstanceIds=before[:1])
         wait_for("a replacement", lambda: len(set(members()) | {before[0]}) == 3 or None, BUDGET)
-    finally:
-        control.down(site)
 
 
 def _kill_once_saved(site: Site) -> None:

@@ -62,6 +62,7 @@ def test_a_site_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ("LOCALCLOUD_NAME", "much-too-long", "named 'much-too-long'"),
         ("LOCALCLOUD_NAME", "a b", "named 'a b'"),
         ("LOCALCLOUD_NAME", "", "named ''"),
+        ("LOCALCLOUD_HOME", "/" + "long/" * 12, "too long for the sockets"),
     ],
 )
 def test_an_environment_that_describes_no_site_is_refused(
@@ -136,24 +137,43 @@ def test_a_network_that_the_computer_routes_already_is_refused(monkeypatch: pyte
     assert "LOCALCLOUD_NETWORK" in caught.value.hint
 
 
-def test_a_setting_of_the_computer_is_put_back_as_it_was(tmp_path: Path) -> None:
-    switch = tmp_path / "ip_forward"
-    switch.write_text("0\n")
-    setting, site = HostSetting("ip_forward", 1, root=tmp_path), Site("here", tmp_path)
-    setting.enforce(site)
-    setting.enforce(site)
+@pytest.fixture
+def switch(tmp_path: Path) -> Path:
+    """A setting of the computer, which is off."""
+    path = tmp_path / "ip_forward"
+    path.write_text("0\n")
+    return path
+
+
+def setting(switch: Path, least: int = 1) -> HostSetting:
+    return HostSetting(switch.name, least, root=switch.parent, ledger=switch.parent / "run")
+
+
+def test_a_setting_of_the_computer_is_put_back_as_it_was(switch: Path) -> None:
+    raised, site = setting(switch), Site("here", switch.parent)
+    raised.enforce(site)
+    raised.enforce(site)
     assert switch.read_text() == "1"
-    setting.restore(site)
+    raised.restore(site)
     assert switch.read_text() == "0"
 
 
-def test_a_setting_that_suffices_is_left_alone(tmp_path: Path) -> None:
-    limit = tmp_path / "instances"
-    limit.write_text("4096\n")
-    setting, site = HostSetting("instances", 1024, root=tmp_path), Site("here", tmp_path)
-    setting.enforce(site)
-    setting.restore(site)
-    assert limit.read_text() == "4096\n"
+def test_a_setting_stays_raised_for_the_clouds_that_still_run(switch: Path) -> None:
+    raised, first, second = setting(switch), Site("first", switch.parent), Site("second", switch.parent)
+    raised.enforce(first)
+    raised.enforce(second)
+    raised.restore(first)
+    assert switch.read_text() == "1"
+    raised.restore(second)
+    assert switch.read_text() == "0"
+
+
+def test_a_setting_that_suffices_is_left_alone(switch: Path) -> None:
+    switch.write_text("4096\n")
+    raised, site = setting(switch, 1024), Site("here", switch.parent)
+    raised.enforce(site)
+    raised.restore(site)
+    assert switch.read_text() == "4096\n"
 
 
 # --- control groups ---

@@ -181,6 +181,16 @@ def test_a_hit_may_be_asked_for_again_in_part_or_by_head(site: Site) -> None:
     assert site.get("/thumb/http.jpg", "POST").status == 405
 
 
+def test_a_hit_larger_than_what_apache_reads_at_once_arrives_whole_and_in_parts(site: Site) -> None:
+    site.upload("large.png", photograph(900, 600))
+    missed, hit = (site.get("/large/large.png") for _ in range(2))
+    assert (missed.headers["x-resizer"], hit.headers["x-resizer"]) == ("render", "apache")
+    assert len(hit.body) > 3 * 65536
+    assert hit.body == missed.body
+    part = site.get("/large/large.png", Range="bytes=65000-200000")
+    assert (part.status, part.body) == (206, hit.body[65000:200001])
+
+
 def test_24_at_once_for_one_cold_picture_cost_one_rendering(site: Site) -> None:
     site.upload("crowd.jpg", photograph(2400, 1600))
     with ThreadPoolExecutor(24) as pool:
@@ -217,17 +227,22 @@ def test_metrics_add_up_over_the_processes(site: Site) -> None:
     assert "resizer_slots_busy 0.0" in told
 
 
-def test_a_renderer_that_crashes_costs_one_request(site: Site) -> None:
+@pytest.mark.parametrize(("crashes", "status"), [(1, 200), (2, 422)])
+def test_an_image_that_ends_two_renderers_is_to_blame_and_costs_one_request(
+    site: Site, crashes: int, status: int
+) -> None:
     site.upload("before.jpg", PHOTO)
-    before = {each: _ticks(each) for each in site.renderers()}
-    slow = _slow(site, "crash")
-    victim = _busy(before)
-    os.kill(victim, signal.SIGSEGV)
+    before = site.renderers()
+    slow = _slow(site, f"crash{crashes}")
+    for _ in range(crashes):
+        Site.until(lambda: len(site.renderers()) == len(before), "there are as many renderers as before")
+        victim = _busy({each: _ticks(each) for each in site.renderers()})
+        os.kill(victim, signal.SIGSEGV)
+        Site.until(lambda victim=victim: victim not in site.renderers(), "it is gone")
     answer = slow.result()
-    assert (answer.status, answer.body.split()[0]) == (422, b"undecodable")
+    assert answer.status == status
+    assert (answer.body.split()[0] == b"undecodable") == (status == 422)
     assert site.get("/thumb/before.jpg").status == 200
-    Site.until(lambda: len(site.renderers()) == len(before), "there are as many renderers as before")
-    assert victim not in site.renderers()
     assert "SIGSEGV" in site.log("render.out")
 
 

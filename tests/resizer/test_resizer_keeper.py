@@ -129,6 +129,28 @@ def test_the_keeper_ends_when_it_is_told_to(photo: Node) -> None:
     assert (photo.cache.root / ".purged").exists()
 
 
+def test_on_a_disk_that_others_have_filled_the_keeper_rests_between_walks_and_ends_when_told(
+    photo: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eviction, "excess", lambda *_: (1, 0))
+    walks, rests = [], []
+
+    def wait(seconds: float) -> bool:
+        rests.append(seconds)
+        return len(rests) == 3
+
+    ours = Keeper(photo.config, photo.store, wait)
+    walked = ours.clean
+    monkeypatch.setattr(ours, "clean", lambda: (walks.append(walked()), assert_few(walks)))
+    ours.run()
+    assert len(walks) == 3
+    assert rests == [photo.config.purge_poll_seconds] * 3
+
+
+def assert_few(walks: list[None]) -> None:
+    assert len(walks) < 10, "the keeper walks without a rest"
+
+
 class Space(NamedTuple):
     f_blocks: int
     f_bfree: int

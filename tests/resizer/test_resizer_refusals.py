@@ -105,6 +105,7 @@ def test_a_store_that_fails_is_the_store_s_fault(
     photo.store.before = fail
     answer = photo.get("/w300/a.jpg")
     assert answer.status == status
+    assert answer.headers["Retry-After"] == "5"
     assert answer.body.decode() == f"{error.code} The store is ill.\n"
     assert "Call the doctor." in caplog.text
     photo.store.before = lambda _verb, _key: None
