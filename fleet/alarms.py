@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from aws.ownership import tag_list
-from fleet.naming import Names, digest
+from fleet.naming import NODE_NAMESPACE, Names, digest
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -79,10 +79,14 @@ def remove(cloud: Cloud, alarm_names: Iterable[str]) -> None:
 
 def metric(alarm: Alarm, names: Names, balancer: LoadBalancer | None) -> dict[str, Any]:
     """Which metric an alarm goes by, as PutMetricAlarm takes it."""
-    if balancer is None:
+    chosen: dict[str, str]
+    if alarm.watch == "load1":
+        namespace, name = NODE_NAMESPACE, "LoadAverage1"
+        dimensions, chosen = {"Deployment": names.deployment}, {"Statistic": "Maximum"}
+    elif balancer is None:
         namespace, name = "AWS/EC2", "CPUUtilization"
         dimensions = {"AutoScalingGroupName": names.of(alarm.template)}
-        chosen: dict[str, str] = {"Statistic": "Average"}
+        chosen = {"Statistic": "Average"}
     else:
         table = _CLASSIC if balancer.kind == "classic" else _V2
         name, chosen = table[alarm.watch]

@@ -44,12 +44,13 @@ def launch(
     They are described from then on, so that whoever counts nodes next counts them.
     `token` makes a call that is repeated the same call. Raises NoCapacity when no zone has room for the rest.
     """
-    wanted, open_zones, made = dict(zones), list(ground.zones), list[str]()
+    wanted, open_zones, made, refusals = dict(zones), list(ground.zones), list[str](), list[str]()
     attempt = 0
     while wanted:
         left = 0
         for zone, count in wanted.items():
-            ids = list(_in_zone(cloud, template, ground.subnet(zone), count, f"{token} {zone} {attempt}"))
+            named = f"{token} {zone} {attempt}"
+            ids = list(_in_zone(cloud, template, ground.subnet(zone), count, named, refusals))
             made += ids
             if len(ids) < count:
                 open_zones.remove(zone)
@@ -57,7 +58,8 @@ def launch(
                 note(f"{zone} has no room for {count - len(ids)} of {count} nodes")
         if left and not open_zones:
             raise NoCapacity(
-                f"no zone has room for {left} of {sum(zones.values())} nodes; {len(made)} were launched",
+                f"no zone has room for {left} of {sum(zones.values())} nodes; {len(made)} were launched"
+                + "".join(f"; the last refusal: {one}" for one in refusals[-1:]),
                 "take another `instance_type` or more `zones`, or run the same command again later",
             )
         wanted, attempt = spread(left, open_zones) if left else {}, attempt + 1
@@ -75,8 +77,10 @@ def _until_seen(cloud: Cloud, ids: Sequence[str]) -> None:
         )
 
 
-def _in_zone(cloud: Cloud, template: ActualTemplate, subnet: str, count: int, token: str) -> Iterator[str]:
-    """As many nodes as the zone has room for."""
+def _in_zone(
+    cloud: Cloud, template: ActualTemplate, subnet: str, count: int, token: str, refusals: list[str]
+) -> Iterator[str]:
+    """As many nodes as the zone has room for; why there are no more is added to `refusals`."""
     for start in range(0, count, _AT_ONCE):
         batch = min(_AT_ONCE, count - start)
         try:
@@ -84,6 +88,7 @@ def _in_zone(cloud: Cloud, template: ActualTemplate, subnet: str, count: int, to
         except ClientError as why:
             if why.response["Error"]["Code"] not in _NO_ROOM:
                 raise
+            refusals.append(why.response["Error"]["Message"])
             return
         yield from ids
         if len(ids) < batch:

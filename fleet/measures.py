@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from aws.session import Cloud
     from fleet.load_balancer import LoadBalancer
 
-# What nodes publish of themselves: bootstrap/metrics.py, and whoever counts requests on the node.
-_LOAD, _REQUEST_RATE = "LoadAverage1", "RequestsPerSecond"
+# What nodes publish of themselves: bootstrap/metrics.py.
+_OF_NODES = (
+    ("load1", "LoadAverage1", "Average"),
+    ("requests", "RequestsPerSecond", "Average"),
+    ("p50", "Latency", "p50"),
+    ("p99", "Latency", "p99"),
+)
 _AT_ONCE = 500
 _PERIOD_SECONDS = 60
 # The newest minute is mostly not there yet, and nodes publish once a minute.
@@ -31,6 +36,9 @@ class Measured:
     load1: dict[str, float] = field(default_factory=dict)
     requests: dict[str, float] = field(default_factory=dict)
     """A second, by node, where nodes publish them."""
+    p50: dict[str, float] = field(default_factory=dict)
+    p99: dict[str, float] = field(default_factory=dict)
+    """Percentiles of what requests took, in seconds, by node."""
     balancer_requests: dict[str, float] = field(default_factory=dict)
     latency: dict[str, float] = field(default_factory=dict)
     """The 99th percentile in seconds, by load balancer."""
@@ -48,10 +56,15 @@ class Figure:
     statistic: str
     scale: float = 1.0
 
+    @property
+    def counts(self) -> bool:
+        """Whether it adds up: then a minute that is not over yet tells too little."""
+        return self.statistic == "Sum"
 
-def measure(cloud: Cloud, ids: Sequence[str], balancers: Sequence[LoadBalancer]) -> Measured:
-    """The newest figure of each node and load balancer."""
-    figures, found = [*_of_nodes(ids), *_of_balancers(balancers)], Measured()
+
+def measure(cloud: Cloud, deployment: str, ids: Sequence[str], balancers: Sequence[LoadBalancer]) -> Measured:
+    """The newest figure of each of a deployment's nodes and load balancers."""
+    figures, found = [*_of_nodes(deployment, ids), *_of_balancers(balancers)], Measured()
     for start in range(0, len(figures), _AT_ONCE):
         batch = figures[start : start + _AT_ONCE]
         for number, value in _newest(cloud, batch):
@@ -60,11 +73,11 @@ def measure(cloud: Cloud, ids: Sequence[str], balancers: Sequence[LoadBalancer])
     return found
 
 
-def _of_nodes(ids: Sequence[str]) -> Iterator[Figure]:
+def _of_nodes(deployment: str, ids: Sequence[str]) -> Iterator[Figure]:
     for one in ids:
-        node = (("InstanceId", one),)
-        yield Figure("load1", one, NODE_NAMESPACE, _LOAD, node, "Average")
-        yield Figure("requests", one, NODE_NAMESPACE, _REQUEST_RATE, node, "Average")
+        node = (("Deployment", deployment), ("InstanceId", one))
+        for table, metric, statistic in _OF_NODES:
+            yield Figure(table, one, NODE_NAMESPACE, metric, node, statistic)
 
 
 def _of_balancers(balancers: Sequence[LoadBalancer]) -> Iterator[Figure]:
@@ -95,9 +108,16 @@ def _newest(cloud: Cloud, batch: Sequence[Figure]) -> Iterator[tuple[int, float]
         for number, one in enumerate(batch)
     ]
     pages = cloud.cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=queries, StartTime=now - _WINDOW, EndTime=now, ScanBy="TimestampDescending"
+        MetricDataQueries=queries,
+        StartTime=(now - _WINDOW).replace(second=0, microsecond=0),
+        EndTime=now,
+        ScanBy="TimestampDescending",
     )
     for page in pages:
         for one in page["MetricDataResults"]:
-            if one["Values"]:
-                yield int(one["Id"][1:]), one["Values"][0]
+            number = int(one["Id"][1:])
+            latest = now - timedelta(seconds=_PERIOD_SECONDS) if batch[number].counts else now
+            told = zip(one["Timestamps"], one["Values"], strict=True)
+            value = next((value for begun, value in told if begun <= latest), None)
+            if value is not None:
+                yield number, value

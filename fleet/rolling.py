@@ -24,6 +24,7 @@ from fleet.verdict import Limits, Traffic, faults
 if TYPE_CHECKING:
     from aws.patience import Clock
     from fleet.act import Site
+    from fleet.launch_templates import ActualTemplate
     from fleet.wanted import Kind
 
 _LOOK_SECONDS = 2.0
@@ -42,6 +43,10 @@ class Rolling:
     launched: int = 0
     given_up: set[str] = field(default_factory=set)
     """Nodes of the image before that do not come into service either, on the way back."""
+    seen: dict[str, ActualTemplate] = field(default_factory=dict)
+    """The launch templates, as the last look found them."""
+    staying: tuple[Node, ...] = ()
+    """The good nodes of that look."""
 
     def through(self) -> None:
         """To the end: forwards, or back where the new nodes do worse. Raises RolledBack."""
@@ -108,7 +113,7 @@ class Rolling:
             ):
                 return
             elif isinstance(move, Launch):
-                self._launch(kind, move.count, good)
+                self._launch(kind, move.count)
             elif isinstance(move, Await):
                 self._await(move.ids, forwards=forwards)
                 came, watched = datetime.now(UTC), not forwards
@@ -125,20 +130,18 @@ class Rolling:
         passed = (
             self.given_up if forwards else {one.node.id for one in new if one.verdict == LOST} | self.given_up
         )
-        there = launch_templates.described(self.site.cloud, self.site.names.deployment)
+        self.seen = launch_templates.described(self.site.cloud, self.site.names.deployment)
+        self.staying = tuple(one.node for one in new)
         return Standing(
-            wanted=count_of(kind, Actual(templates=there)),
+            wanted=count_of(kind, Actual(templates=self.seen)),
             old=tuple(one.node.id for one in old),
             fresh=tuple(one.node.id for one in new if one.verdict == UP or one.node.id in passed),
             coming=tuple(one.node.id for one in new if one.verdict != UP and one.node.id not in passed),
         )
 
-    def _launch(self, kind: Kind, count: int, good: Callable[[Node], bool]) -> None:
-        site = self.site
-        there = launch_templates.described(site.cloud, site.names.deployment)[kind.name]
-        look = site.watch().look()
-        staying = [one.node for one in look.standings if one.node.template == kind.name and good(one.node)]
-        zones = spread(count, site.need.ground.zones, staying)
+    def _launch(self, kind: Kind, count: int) -> None:
+        site, there = self.site, self.seen[kind.name]
+        zones = spread(count, site.need.ground.zones, self.staying)
         action = LaunchNodes(kind, tuple(zones.items()))
         self.launched += 1
         token = f"{site.run.id} {kind.name} {self.launched}"

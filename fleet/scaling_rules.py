@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fleet.balancing import Balancer
 from fleet.table import NAME, NAME_WORDS, Table
 
-WATCHED = ("unhealthy_hosts", "errors", "latency", "cpu")
+WATCHED = ("unhealthy_hosts", "errors", "latency", "cpu", "load1")
 _CRON = re.compile(r"(\S+ ){4}\S+")
 
 
@@ -42,7 +42,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Alarm:
-    """A CloudWatch alarm on a load balancer, or on the CPU of an auto scaling group."""
+    """A CloudWatch alarm on a load balancer, the CPU of an auto scaling group, or the most loaded node."""
 
     name: str
     watch: str
@@ -103,7 +103,7 @@ def _schedule(table: Table) -> Schedule:
 
 def _alarm(name: str, table: Table, scaled: Sequence[str], balancers: Sequence[str]) -> Alarm:
     watch = table.choice("watch", WATCHED)
-    of_nodes = watch == "cpu"
+    of_group, of_nodes = watch == "cpu", watch in ("cpu", "load1")
     only_balancer = balancers[0] if len(balancers) == 1 else None
     only_template = scaled[0] if len(scaled) == 1 else None
     alarm = Alarm(
@@ -112,7 +112,7 @@ def _alarm(name: str, table: Table, scaled: Sequence[str], balancers: Sequence[s
         above=table.amount("above", 0),
         minutes=table.number("minutes", 2, 1, 60),
         balancer="" if of_nodes else table.one_of("load_balancer", balancers, only_balancer),
-        template=table.one_of("template", scaled, only_template) if of_nodes else "",
+        template=table.one_of("template", scaled, only_template) if of_group else "",
         notify=table.texts("notify", "a list of ARNs, such as an SNS topic's"),
     )
     table.finish()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # A node with four times its peers' load, and enough of it to matter, gets more than its share.
 _IMBALANCE = 4.0
 _MATTERS = 1.0
+_LEAST = 0.01
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class Status:
             ],
             "dns": dns,
             "flags": list(self.flags),
+            "load1_ratio_max_to_median": ratio(self.measured.load1),
+            "requests_ratio_max_to_median": ratio(self.measured.requests),
         }
 
     def _node(self, one: Standing) -> dict[str, Any]:
@@ -101,6 +104,8 @@ class Status:
             "age_seconds": int((self.now - node.launched).total_seconds()),
             "load1": self.measured.load1.get(node.id),
             "requests_per_second": self.measured.requests.get(node.id),
+            "latency_p50_seconds": self.measured.p50.get(node.id),
+            "latency_p99_seconds": self.measured.p99.get(node.id),
         }
 
     def __rich__(self) -> Group:
@@ -134,6 +139,7 @@ class Status:
             "age",
             "load",
             "req/s",
+            "p99",
         )
         table = Table(*heads, box=None)
         for one in self.standings:
@@ -152,28 +158,36 @@ class Status:
                 spoken(self.now - node.launched),
                 _number(self.measured.load1.get(node.id)),
                 _number(self.measured.requests.get(node.id)),
+                _milliseconds(self.measured.p99.get(node.id)),
             )
         return table
 
     def _balancers(self) -> Table:
         table = Table("load balancer", "type", "address", "req/s", "p99", box=None)
         for one in self.balancers:
-            latency = self.measured.latency.get(one.name)
-            p99 = "" if latency is None else f"{latency * 1000:.0f} ms"
+            p99 = _milliseconds(self.measured.latency.get(one.name))
             requests = _number(self.measured.balancer_requests.get(one.name))
             table.add_row(one.name, one.kind, one.dns_name, requests, p99)
         return table
 
 
+def ratio(values: Mapping[str, float]) -> float | None:
+    """The largest by the middle one; of two the smaller is the middle. None without peers."""
+    if len(values) < 2:
+        return None
+    return max(values.values()) / max(statistics.median_low(values.values()), _LEAST)
+
+
 def imbalance(what: str, values: Mapping[str, float]) -> str:
     """A sentence about the node that has far more than its peers; empty where none has."""
-    if len(values) < 2:
+    times = ratio(values)
+    if times is None or times < _IMBALANCE or max(values.values()) < _MATTERS:
         return ""
     most, least = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
-    middle = statistics.median(values.values())
-    if values[most] < _MATTERS or values[most] < _IMBALANCE * max(middle, 0.01):
-        return ""
-    return f"imbalance of {what}: {values[least]:.1f} on {least} beside {values[most]:.1f} on {most}"
+    return (
+        f"imbalance of {what}: {values[least]:.1f} on {least} beside {values[most]:.1f} on {most},"
+        f" {times:.1f} times the median"
+    )
 
 
 def status(cloud: Cloud, wanted: Wanted) -> Status:
@@ -189,7 +203,9 @@ def status(cloud: Cloud, wanted: Wanted) -> Status:
         deployment=names.deployment,
         standings=tuple(service.standing(wanted, one, health) for one in nodes),
         balancers=balancers,
-        measured=measures.measure(cloud, running, balancers) if nodes or balancers else Measured(),
+        measured=measures.measure(cloud, names.deployment, running, balancers)
+        if nodes or balancers
+        else Measured(),
         old=frozenset(old),
         name=dns.name if dns else "",
         record=found.record if found else None,
@@ -202,3 +218,7 @@ def _of(nodes: Sequence[Any], template: str) -> list[Any]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1000:.0f} ms"

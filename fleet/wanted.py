@@ -144,7 +144,11 @@ def is_fingerprint(wanted: str) -> bool:
 
 def merged_inputs(deployment: Deployment, template: ServerTemplate, ground: Ground, bucket: str) -> Pairs:
     """A template's inputs under the deployment's, with the bucket's name and the like filled in."""
-    ours = {"AWS_REGION": f"text:{ground.region}", "METRICS_NAMESPACE": f"text:{NODE_NAMESPACE}"}
+    ours = {
+        "AWS_REGION": f"text:{ground.region}",
+        "METRICS_NAMESPACE": f"text:{NODE_NAMESPACE}",
+        "DEPLOYMENT": f"text:{deployment.name}",
+    }
     merged = inputs.merged(ours, dict(template.inputs), dict(deployment.inputs))
     if "{bucket}" in "".join(merged.values()) and not bucket:
         raise DeploymentError(

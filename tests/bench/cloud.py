@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,22 +90,35 @@ class Ground:
             yield machine
 
 
+@dataclass(frozen=True)
+class Records:
+    """A cloud of records alone, and two public images, that nothing is of."""
+
+    root: Path
+    images: tuple[str, str]
+    say: Callable[[str], None]
+
+
+@contextmanager
+def records(say: Callable[[str], None]) -> Iterator[Records]:
+    """A cloud without machines for a block. Raises BenchError when there is one of that name."""
+    site = replace(_unused(), bodies=False)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="amibench-")))
+        stack.enter_context(_up(site, folder))
+        cloud = connect()
+        old, new = (images.public(cloud, one, "x86_64").id for one in ("debian-12", "debian-13"))
+        yield Records(ROOT, (old, new), say)
+
+
 @contextmanager
 def ground(say: Callable[[str], None]) -> Iterator[Ground]:
     """A cloud and all that belongs to it, for a block. Raises BenchError when there is one of that name."""
     needs.ensure(say)
-    site = _site()
-    if control.status(site)["running"] or site.home.exists():
-        raise BenchError(
-            f"the local cloud {site.name} is in use, and a benchmark wants an empty one",
-            f"end it first, or name another with LOCALCLOUD_NAME, _HOME, _NETWORK, _PORT (see {site.home})",
-        )
+    site = _unused()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="amibench-")))
-        stack.enter_context(_environment(site, folder))
-        stack.callback(shutil.rmtree, site.home, ignore_errors=True)
-        stack.callback(control.down, site)
-        control.up(site)
+        stack.enter_context(_up(site, folder))
         cloud, key = connect(), SshKey.generate()
         cloud.ec2.import_key_pair(KeyName=_KEY_NAME, PublicKeyMaterial=key.public.encode())
         # Machines launched without groups are in the default one, which lets nobody in from outside.
@@ -113,6 +126,26 @@ def ground(say: Callable[[str], None]) -> Iterator[Ground]:
             GroupName="default", IpProtocol="-1", CidrIp=f"{site.desk_address}/32"
         )
         yield Ground(site, cloud, folder, key, key.write(folder / "key"), dict(os.environ), say)
+
+
+@contextmanager
+def _up(site: Site, folder: Path) -> Iterator[None]:
+    with ExitStack() as stack:
+        stack.enter_context(_environment(site, folder))
+        stack.callback(shutil.rmtree, site.home, ignore_errors=True)
+        stack.callback(control.down, site)
+        control.up(site)
+        yield
+
+
+def _unused() -> Site:
+    site = _site()
+    if control.status(site)["running"] or site.home.exists():
+        raise BenchError(
+            f"the local cloud {site.name} is in use, and a benchmark wants an empty one",
+            f"end it first, or name another with LOCALCLOUD_NAME, _HOME, _NETWORK, _PORT (see {site.home})",
+        )
+    return site
 
 
 def _site() -> Site:
@@ -131,6 +164,7 @@ def _environment(site: Site, folder: Path) -> Iterator[None]:
         "LOCALCLOUD_CACHE": site.cache,
         "LOCALCLOUD_NETWORK": site.network,
         "LOCALCLOUD_PORT": site.port,
+        "LOCALCLOUD_BODIES": "machines" if site.bodies else "none",
         "AMIBAKE_STATE": folder / "state",
         "PYTHONPATH": ROOT,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

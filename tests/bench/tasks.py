@@ -90,8 +90,20 @@ def resizer(_: Context, only: str = "", saturate: int = 60) -> Measured:
     return Measured(tuple(figures))
 
 
+@task
+def fleet(_: Context) -> Measured:
+    """Measure what a desk spends on deployments of 100 and 1,000 nodes, on records without machines."""
+    from bench import fleets
+    from bench.cloud import records
+    from bench.figures import Measured
+
+    with records(_say) as where:
+        figures, calls = fleets.measure(where)
+    return Measured(figures, calls)
+
+
 def _say(text: str) -> None:
     _stderr.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True)
 
 
-TASKS: tuple[Any, ...] = (bake, boot, resizer)
+TASKS: tuple[Any, ...] = (bake, boot, fleet, resizer)

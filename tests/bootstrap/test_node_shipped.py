@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap import apache, metrics
+from bootstrap import apache
 from bootstrap.errors import ApiError, InputsError, NotHealthyError, ServiceError
 from bootstrap.header import parse
 from bootstrap.hostname import Etc, name_and_time
@@ -167,32 +167,6 @@ def test_warming_notes_what_had_to_be_made_and_strands_nobody(stage: Any, web: A
         "http://127.0.0.1/b.jpg: status 404",
         "http://127.0.0.1/c.jpg: connection refused",
     ]
-
-
-@pytest.mark.parametrize(
-    ("namespace", "state", "ran"),
-    [
-        ("web", "inactive", ["start node-metrics.timer"]),
-        ("web", "active", []),
-        ("", "active", ["stop node-metrics.timer"]),
-        ("", "inactive", []),
-    ],
-)
-def test_figures_are_sent_by_a_timer_where_there_is_a_namespace(
-    stage: Any, systemd: Any, namespace: str, state: str, ran: list[str]
-) -> None:
-    systemd.units["node-metrics.timer"] = (state, datetime.now(UTC))
-    metrics.keep_sending(stage.act(METRICS_NAMESPACE=namespace))
-    assert systemd.ran == ran
-
-
-def test_figures_name_the_instance(stage: Any, web: Any) -> None:
-    sent: list[bytes] = []
-    act = stage.act(METRICS_NAMESPACE="web", **KEYS)
-    object.__setattr__(act, "ask", lambda *request: sent.append(request[4]) or Answer(200, "<R/>"))
-    metrics.send(act)
-    assert b"Namespace=web" in sent[0]
-    assert b"Dimensions.member.1.Value=i-0123456789abcdef0" in sent[0]
 
 
 @pytest.fixture

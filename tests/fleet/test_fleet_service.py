@@ -80,6 +80,8 @@ def test_a_look_waits_for_what_a_group_has_still_to_launch() -> None:
     ("values", "flagged"),
     [
         ({"i-a": 0.3, "i-b": 4.0, "i-c": 0.4}, True),
+        ({"i-a": 0.3, "i-b": 4.0}, True),
+        ({"i-a": 0.3, "i-b": 0.4, "i-c": 4.0, "i-d": 4.0}, True),
         ({"i-a": 3.0, "i-b": 4.0}, False),
         ({"i-a": 0.01, "i-b": 0.3}, False),
         ({"i-a": 9.0}, False),
@@ -91,7 +93,7 @@ def test_a_load_far_above_its_peers_is_flagged_if_it_matters(values: dict[str, f
 
 def test_the_flag_names_both_ends() -> None:
     told = imbalance("load", {"i-a": 0.3, "i-b": 4.0, "i-c": 0.4})
-    assert told == "imbalance of load: 0.3 on i-a beside 4.0 on i-b"
+    assert told == "imbalance of load: 0.3 on i-a beside 4.0 on i-b, 10.0 times the median"
 
 
 def test_a_status_is_degraded_by_a_node_that_should_serve_and_not_by_a_stopped_one() -> None:

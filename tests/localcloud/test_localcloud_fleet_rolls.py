@@ -1,0 +1,212 @@
+"""Roll-outs of auto scaling groups as the fleet's desk carries them out, against this endpoint's records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto_fixture import LATER_CLIENTS, FakeClock
+from rich.console import Console
+from scaling_cloud import ScalingCloud
+
+from aws.session import Cloud, connect
+from bake.progress import Progress
+from fleet import launch_templates, operations, roll_commands, roll_record
+from fleet.command import Desk
+from fleet.deployment import Deployment, parse
+from fleet.errors import RolledBack
+from fleet.naming import STATE, Names
+from fleet.node import described
+from fleet.outcome import Done
+from fleet.roll_record import Order
+from fleet.scaling_groups import LAUNCHING
+from localcloud import own_accord
+from localcloud.site import ACCOUNT
+
+NAMES = Names("shop")
+GROUP = NAMES.of("web")
+SIZE = 3
+
+
+class Shop(FakeClock):
+    """The deployment, and its nodes' part: whenever the desk sleeps time goes by, and they boot."""
+
+    def __init__(self, records: ScalingCloud, cloud: Cloud) -> None:
+        super().__init__()
+        self.records, self.cloud = records, cloud
+        self.old, self.new = self._image("old"), self._image("new")
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.fewest = SIZE
+
+    def _image(self, name: str) -> str:
+        from moto.ec2.models import ec2_backends
+
+        made: Any = ec2_backends[ACCOUNT]["us-east-1"].register_image(name)
+        made.architecture, made.root_device_name = "x86_64", "/dev/xvda"
+        return str(made.id)
+
+    def sleep(self, seconds: float, /) -> None:
+        """Let time go by, in the cloud too."""
+        super().sleep(seconds)
+        self.records.pass_time(max(1, seconds))
+        for node in described(self.cloud, "shop"):
+            if node.ec2_state == "running" and not node.bootstrap_state:
+                tag: Any = {"Key": STATE, "Value": "operational"}
+                self.cloud.ec2.create_tags(Resources=[node.id], Tags=[tag])
+                self.cloud.autoscaling.complete_lifecycle_action(
+                    AutoScalingGroupName=GROUP,
+                    LifecycleHookName=LAUNCHING,
+                    LifecycleActionResult="CONTINUE",
+                    InstanceId=node.id,
+                )
+        self.records.pass_time(1)
+        self.fewest = min(self.fewest, self.members.count("InService"))
+        self.meanwhile()
+
+    def file(self, image: str = "") -> Deployment:
+        """The deployment file."""
+        return parse(
+            Path("shop.toml"),
+            {
+                "name": "shop",
+                "template": {"web": {"image": image or self.old, "count": SIZE}},
+                "scaling": {"min": 1, "max": 8, "target_cpu_percent": 60, "warm_up_seconds": 2},
+            },
+        )
+
+    def desk(self) -> Desk:
+        """A command that tells nobody of its progress."""
+        made = Desk(self.cloud, self.file(), "invoke fleet.roll")
+        made.site = replace(made.site, progress=Progress(Console(file=StringIO())))
+        return made
+
+    def up(self) -> None:
+        """Bring the deployment up."""
+        operations.up(self.desk())
+        self.fewest = SIZE
+
+    def roll(self, **order: Any) -> Any:
+        """Roll out the new image."""
+        asked = Order(**{"image": self.new, "watch_seconds": 4.0, **order})
+        return roll_commands.roll(self.desk(), asked, self)
+
+    def pause_at_the_first_new_node(self) -> None:
+        """Somebody asks for a rest as soon as an old node is gone."""
+
+        def ask() -> None:
+            if self.images["new"] and self.images["old"] < SIZE:
+                roll_record.wish(self.cloud, NAMES, "pause")
+
+        self.meanwhile = ask
+
+    @property
+    def members(self) -> list[str]:
+        """The group's instances by their state."""
+        found = self.cloud.autoscaling.describe_auto_scaling_instances()["AutoScalingInstances"]
+        return [one["LifecycleState"] for one in found]
+
+    @property
+    def images(self) -> Counter[str]:
+        """How many nodes there are of which image."""
+        named = {self.old: "old", self.new: "new"}
+        return Counter(named[one.image_id] for one in described(self.cloud, "shop"))
+
+    @property
+    def refreshes(self) -> list[str]:
+        """How the group's refreshes ended, the latest first."""
+        found = self.cloud.autoscaling.describe_instance_refreshes(AutoScalingGroupName=GROUP)
+        return [one["Status"] for one in found["InstanceRefreshes"]]
+
+    @property
+    def launches_from(self) -> str:
+        """The image of what the group itself would launch."""
+        (group,) = self.cloud.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+        there = launch_templates.described(self.cloud, "shop")["web"]
+        found = self.cloud.ec2.describe_launch_template_versions(
+            LaunchTemplateId=there.id, Versions=[group["LaunchTemplate"]["Version"]]
+        )["LaunchTemplateVersions"]
+        return {self.old: "old", self.new: "new"}[found[0]["LaunchTemplateData"]["ImageId"]]
+
+
+@pytest.fixture(scope="module")
+def clients() -> Cloud:
+    """Clients that are made once, as that takes longer than a roll-out."""
+    from moto import mock_aws
+
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        patch.setenv("AWS_REGION", "us-east-1")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        cloud = connect()
+        for name in LATER_CLIENTS:
+            getattr(cloud, name)
+    return cloud
+
+
+@pytest.fixture
+def shop(unhooked: None, clients: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A group of three nodes of an old image in service."""
+    from moto import mock_aws
+
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setattr("aws.place._address_towards", lambda _: "192.0.2.7")
+    with mock_aws():
+        made = Shop(ScalingCloud(own_accord.hook), clients)
+        monkeypatch.setattr("aws.patience.wait_for.__defaults__", (made,))
+        monkeypatch.setattr("fleet.service.until_up.__defaults__", (None, made))
+        made.up()
+        yield made
+
+
+def test_a_group_is_refreshed_to_the_new_image_and_never_smaller_than_wanted(shop: Shop) -> None:
+    outcome = shop.roll()
+    assert isinstance(outcome, Done)
+    assert shop.images == {"new": SIZE}
+    assert shop.refreshes == ["Successful"]
+    assert shop.fewest == SIZE
+    assert shop.launches_from == "new"
+
+
+def test_a_pause_cancels_the_refresh_and_a_resume_replaces_what_is_left(shop: Shop) -> None:
+    shop.pause_at_the_first_new_node()
+    shop.roll()
+    rested = shop.images
+    assert shop.refreshes == ["Cancelled"]
+    assert rested["new"]
+    assert rested["old"]
+    shop.meanwhile = lambda: None
+    new = {one.id for one in described(shop.cloud, "shop") if one.image_id == shop.new}
+    roll_commands.resume(shop.desk(), shop)
+    assert shop.images == {"new": SIZE}
+    assert shop.refreshes == ["Successful", "Cancelled"]
+    assert new <= {one.id for one in described(shop.cloud, "shop")}
+    assert roll_record.load(shop.cloud, NAMES) is None
+
+
+def test_an_abort_from_another_desk_cancels_it_and_goes_back(shop: Shop) -> None:
+    def abort_once_one_is_new() -> None:
+        if shop.images["new"] and "InProgress" in shop.refreshes[:1]:
+            roll_record.wish(shop.cloud, NAMES, "abort")
+
+    shop.meanwhile = abort_once_one_is_new
+    with pytest.raises(RolledBack, match="it was asked for"):
+        shop.roll()
+    assert shop.images == {"old": SIZE}
+    assert shop.refreshes == ["Successful", "Cancelled"]
+    assert shop.launches_from == "old"
+    assert shop.fewest == SIZE
+
+
+def test_an_abort_of_what_rests_goes_back_to_the_old_image(shop: Shop) -> None:
+    shop.pause_at_the_first_new_node()
+    shop.roll()
+    shop.meanwhile = lambda: None
+    assert roll_commands.abort(shop.desk(), shop).changed
+    assert shop.images == {"old": SIZE}
+    assert shop.launches_from == "old"
+    assert roll_record.load(shop.cloud, NAMES) is None
