@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session as CoreSession
+from botocore.utils import parse_timestamp
 
 from aws.errors import NoAccess
 
@@ -85,7 +89,9 @@ def connect() -> Cloud:
     """
     try:
         # boto3 itself reads only AWS_DEFAULT_REGION and the profile, every other tool AWS_REGION first.
-        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        session = boto3.Session(
+            region_name=os.environ.get("AWS_REGION") or None, botocore_session=_core_session()
+        )
     except BotoCoreError as why:
         raise NoAccess(f"the AWS configuration cannot be used: {why}", "see `aws configure list`") from why
     if session.region_name is None:
@@ -113,3 +119,18 @@ def connect() -> Cloud:
         session=session,
         endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
     )
+
+
+def _core_session() -> CoreSession:
+    """One that reads times quickly: by botocore's own way they are a third of what describing nodes costs."""
+    core = CoreSession()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+    return core
+
+
+def _moment(told: Any) -> datetime:
+    """A time as AWS tells it: mostly ISO 8601, of some services seconds or an HTTP date."""
+    if isinstance(told, str) and told.endswith("Z"):
+        with suppress(ValueError):
+            return datetime.fromisoformat(told)
+    return parse_timestamp(told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -79,10 +79,16 @@ class Site:
     progress: Progress = field(default_factory=to_people)
     run: Run = field(default_factory=Run)
     check: Callable[[], None] = no_word
+    known: tuple[LoadBalancer, ...] | None = None
+    """The deployment's load balancers, where they stay as they are."""
 
     def holding(self, hold: Hold) -> Site:
         """The same site with the lock held."""
         return Site(self.cloud, self.names, self.wanted, self.progress, self.run, hold.check)
+
+    def with_balancers(self) -> Site:
+        """The same site for what leaves the load balancers as they are: AWS is asked for them once."""
+        return replace(self, known=self.balancers())
 
     @property
     def need(self) -> Wanted:
@@ -93,7 +99,7 @@ class Site:
 
     def balancers(self, only: Sequence[str] | None = None) -> tuple[LoadBalancer, ...]:
         """The deployment's load balancers, all or those of these names."""
-        found = lb.ours(self.cloud, self.names.deployment)
+        found = lb.ours(self.cloud, self.names.deployment) if self.known is None else self.known
         return tuple(one for one in found if only is None or one.name in only)
 
     def watch(self) -> service.Watch:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # EC2 takes more, but a call that takes more fails as a whole more often.
 _AT_ONCE = 100
 _LOOKED_AT = 1000
+# Whether ids are known is told by an error; what is known of them costs to read, and is not asked for here.
+_NONE: Any = [{"Name": "instance-state-name", "Values": ["terminated"]}]
 _NO_ROOM = ("InsufficientInstanceCapacity", "InsufficientHostCapacity", "Unsupported")
 _UNSETTLED = (
     "InvalidGroup.NotFound",
@@ -72,7 +74,7 @@ def _until_seen(cloud: Cloud, ids: Sequence[str]) -> None:
         batch = list(ids[start : start + _LOOKED_AT])
         settled(
             "new nodes: being seen",
-            functools.partial(cloud.ec2.describe_instances, InstanceIds=batch),
+            functools.partial(cloud.ec2.describe_instances, InstanceIds=batch, Filters=_NONE),
             ("InvalidInstanceID.NotFound",),
         )
 

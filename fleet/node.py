@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OPERATIONAL, STRANDED = "operational", "stranded"
 _GROUP = "aws:autoscaling:groupName"
+# EC2 takes two hundred values a filter.
+_FILTERED_AT_ONCE = 200
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -71,17 +73,28 @@ class Node:
         )
 
 
-def described(cloud: Cloud, deployment: str) -> tuple[Node, ...]:
-    """The deployment's nodes, a page of a thousand a call, by template and age."""
-    filters: Any = [
+def described(cloud: Cloud, deployment: str, only: Collection[str] | None = None) -> tuple[Node, ...]:
+    """The deployment's nodes, a page of a thousand a call, by template and age; or some of them, by id."""
+    filters: list[Any] = [
         {"Name": f"tag:{DEPLOYMENT}", "Values": [deployment]},
         {"Name": "instance-state-name", "Values": list(LIVING)},
     ]
+    found = _pages(cloud, filters) if only is None else _named(cloud, filters, list(only))
+    return tuple(sorted(found, key=lambda one: (one.template, one.launched, one.id)))
+
+
+def _named(cloud: Cloud, filters: list[Any], ids: Sequence[str]) -> Iterator[Node]:
+    # By a filter, since a call that names an instance that is gone fails as a whole.
+    for start in range(0, len(ids), _FILTERED_AT_ONCE):
+        some = {"Name": "instance-id", "Values": list(ids[start : start + _FILTERED_AT_ONCE])}
+        yield from _pages(cloud, [*filters, some])
+
+
+def _pages(cloud: Cloud, filters: list[Any]) -> Iterator[Node]:
     pages = cloud.ec2.get_paginator("describe_instances").paginate(
         Filters=filters, PaginationConfig={"PageSize": 1000}
     )
-    found = [Node.of(one) for page in pages for group in page["Reservations"] for one in group["Instances"]]
-    return tuple(sorted(found, key=lambda one: (one.template, one.launched, one.id)))
+    return (Node.of(one) for page in pages for group in page["Reservations"] for one in group["Instances"])
 
 
 def named(nodes: Sequence[Node], wanted: str) -> Node:

@@ -126,7 +126,7 @@ def _start(site: Site, kind: Kind, order: Order | None) -> float:
 
 def preferences(kind: Kind, order: Order | None, size: int) -> Any:
     """How a group of a size is to be refreshed; without an order, back to what was, as surely as can be."""
-    step = math.ceil(100 * (order.pace.batch if order else 1) / size)
+    step = math.ceil(100 * (order.pace.step(size) if order else 1) / size)
     in_place = bool(order and order.pace.in_place)
     chosen: dict[str, Any] = {
         "MinHealthyPercentage": max(0, 100 - step) if in_place else 100,

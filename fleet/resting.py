@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws.instance import RUNNING, STOPPED
+from aws.leftovers import LIVING
 from aws.patience import Clock, Patience, wait_for
 from fleet import lb
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # EC2 takes a thousand ids a call.
 _AT_ONCE = 1000
+_LEFT = (*LIVING, "shutting-down")
 
 
 def drain(cloud: Cloud, balancers: Sequence[LoadBalancer], ids: Sequence[str]) -> None:
@@ -45,7 +47,12 @@ def terminate(cloud: Cloud, ids: Sequence[str], check: Callable[[], None], clock
     """End nodes and wait until they are gone, so that nothing holds on to their groups."""
     for batch in _batches(ids):
         cloud.ec2.terminate_instances(InstanceIds=batch)
-    _until(cloud, ids, ("terminated",), RUNNING, check, clock)
+
+    def gone() -> bool | None:
+        check()
+        return None if _states(cloud, ids, _LEFT) else True
+
+    wait_for(f"{len(ids)} nodes: becoming terminated", gone, RUNNING, clock)
 
 
 def _until(
@@ -63,11 +70,12 @@ def _until(
     wait_for(f"{len(ids)} nodes: becoming {' or '.join(states)}", look, patience, clock)
 
 
-def _states(cloud: Cloud, ids: Sequence[str]) -> dict[str, str]:
-    """The state of each, in a call for a thousand."""
+def _states(cloud: Cloud, ids: Sequence[str], of: Sequence[str] = ()) -> dict[str, str]:
+    """The state of each, in a call for a thousand; only of those in one of some states, if any are named."""
     found: dict[str, str] = {}
+    filters: Any = [{"Name": "instance-state-name", "Values": list(of)}] if of else []
     for batch in _batches(ids):
-        for group in cloud.ec2.describe_instances(InstanceIds=batch)["Reservations"]:
+        for group in cloud.ec2.describe_instances(InstanceIds=batch, Filters=filters)["Reservations"]:
             found |= {one["InstanceId"]: one["State"]["Name"] for one in group["Instances"]}
     return found
 

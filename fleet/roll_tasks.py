@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         "file": "the deployment file",
         "image": "to this image: id, name or fingerprint (default: the one that the file wants)",
         "template": "only nodes of this server template",
-        "batch": "so many nodes at a time, after a first one alone",
+        "batch": "so many nodes at a time, after a first one alone (default: a fifth, one at least)",
         "in-place": "let old nodes go before new ones come: never more than wanted, but fewer meanwhile",
         "watch": "seconds to look at errors, latency and alarms before old nodes go",
         "no-rollback": "where new nodes do worse, stop and leave all as it is",
@@ -44,7 +44,7 @@ def roll_out(
     file: str = DEFAULT_FILE,
     image: str = "",
     template: str = "",
-    batch: int = 1,
+    batch: int = 0,
     in_place: bool = False,
     watch: int = 60,
     no_rollback: bool = False,
@@ -62,8 +62,8 @@ def roll_out(
         raise FleetError("--resume, --pause and --abort exclude each other", "give one of them")
     if dry_run and (resume or pause or abort):
         raise FleetError("--dry-run shows a new roll-out", "give it without --resume, --pause and --abort")
-    if batch < 1 or watch < 0:
-        raise FleetError(f"--batch {batch} with --watch {watch} cannot be", "a batch has a node at least")
+    if batch < 0 or watch < 0:
+        raise FleetError(f"--batch {batch} with --watch {watch} cannot be", "neither is below zero")
     desk = Desk(connect(), load(Path(file)), "invoke fleet.roll", dry_run)
     if pause:
         return roll_commands.pause(desk)

@@ -16,7 +16,7 @@ from fleet.node_actions import Launch as LaunchNodes
 from fleet.node_actions import Terminate
 from fleet.plan import count_of
 from fleet.roll_record import Paused, Record, Turn
-from fleet.rollout import Await, Done, Launch, Retire, Standing, next_move
+from fleet.rollout import Await, Done, Launch, Move, Retire, Standing, next_move
 from fleet.service import LOST, UP
 from fleet.traffic import traffic
 from fleet.verdict import Limits, Traffic, faults
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 2.0
 # CloudWatch may tell of a minute only some minutes later.
 _LATEST_SECONDS = 180.0
+# Of more nodes than these is said how many they are.
+_NAMED = 5
 
 
 @dataclass
@@ -46,11 +48,12 @@ class Rolling:
     seen: dict[str, ActualTemplate] = field(default_factory=dict)
     """The launch templates, as the last look found them."""
     staying: tuple[Node, ...] = ()
-    """The good nodes of that look."""
+    """The good nodes of that look, and those that came since."""
 
     def through(self) -> None:
         """To the end: forwards, or back where the new nodes do worse. Raises RolledBack."""
         why = "it was asked for" if self.record.back else ""
+        self.site = self.site.with_balancers()
         try:
             why = why or self._forwards()
         except Paused:
@@ -98,27 +101,42 @@ class Rolling:
                 self._advance(kind, turn, _not_made_of(turn.new_digest), forwards=False)
 
     def _advance(self, kind: Kind, turn: Turn, good: Callable[[Node], bool], *, forwards: bool) -> None:
-        """One template, until all its nodes are good ones."""
-        came, watched = datetime.now(UTC), not forwards
+        """One template, until all its nodes are good ones.
+
+        How they stand follows from what was done, but nodes go, and it ends, on a look at all of them only.
+        """
+        came, watched, looked = datetime.now(UTC), not forwards, True
+        standing = self._standing(kind, good, forwards=forwards)
         while True:
             if forwards:
                 self._obey()
-            standing = self._standing(kind, good, forwards=forwards)
             move = next_move(standing, self.record.order.pace)
-            if isinstance(move, Retire | Done) and standing.fresh and not watched:
+            ends = isinstance(move, Retire | Done)
+            if ends and standing.fresh and not watched:
                 self._watched(came, len(standing.fresh) / standing.all)
-                watched = True
+                watched, looked = True, False
+            elif ends and not looked:
+                standing, looked = self._standing(kind, good, forwards=forwards), True
             elif isinstance(move, Done) or (
                 isinstance(move, Launch) and not forwards and not turn.old_version
             ):
                 return
-            elif isinstance(move, Launch):
-                self._launch(kind, move.count)
-            elif isinstance(move, Await):
-                self._await(move.ids, forwards=forwards)
-                came, watched = datetime.now(UTC), not forwards
             else:
-                self._retire(kind, move)
+                standing, looked = self._moved(kind, move, standing, forwards=forwards), False
+                if isinstance(move, Await):
+                    came, watched = datetime.now(UTC), not forwards
+
+    def _moved(self, kind: Kind, move: Move, standing: Standing, *, forwards: bool) -> Standing:
+        """How a template's nodes stand after a move."""
+        if isinstance(move, Launch):
+            return standing.launched(self._launch(kind, move.count))
+        if isinstance(move, Await):
+            self._await(move.ids, forwards=forwards)
+            return standing.arrived()
+        if isinstance(move, Retire):
+            self._retire(kind, move)
+            return standing.without(move.ids)
+        return standing
 
     def _standing(self, kind: Kind, good: Callable[[Node], bool], *, forwards: bool) -> Standing:
         """How a template's nodes stand. On the way back nobody waits for nodes that were lost before."""
@@ -139,15 +157,16 @@ class Rolling:
             coming=tuple(one.node.id for one in new if one.verdict != UP and one.node.id not in passed),
         )
 
-    def _launch(self, kind: Kind, count: int) -> None:
+    def _launch(self, kind: Kind, count: int) -> tuple[str, ...]:
         site, there = self.site, self.seen[kind.name]
         zones = spread(count, site.need.ground.zones, self.staying)
         action = LaunchNodes(kind, tuple(zones.items()))
         self.launched += 1
         token = f"{site.run.id} {kind.name} {self.launched}"
         with site.progress.phase(f"{action.sign} {action.what}"):
-            launching.launch(site.cloud, there, site.need.ground, zones, token, site.progress.note)
+            ids = launching.launch(site.cloud, there, site.need.ground, zones, token, site.progress.note)
         self.changed.append(str(action))
+        return ids
 
     def _await(self, ids: Sequence[str], *, forwards: bool) -> None:
         site = self.site
@@ -157,8 +176,10 @@ class Rolling:
             if forwards:
                 self._obey()
 
-        with site.progress.phase(f"… until {', '.join(ids)} serve"):
+        them = ", ".join(ids) if len(ids) <= _NAMED else f"{len(ids)} nodes"
+        with site.progress.phase(f"… until {them} serve"):
             look = service.until_up(site.watch(), site.progress.note, check, ids, self.clock)
+        self.staying += tuple(one.node for one in look.standings)
         if look.all_up and len(look.standings) == len(ids):
             return
         late = service.stories(site.cloud, look) or ["a new node is gone"]

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+# So many of a template's nodes are a batch, unless it is said how many.
+_BATCH_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Pace:
     """How fast, and how carefully. The first new node is a canary: it comes alone, whatever the batch."""
 
-    batch: int = 1
+    batch: int = 0
+    """Nodes at a time; 0 for a fifth of those that are wanted, one at least."""
     in_place: bool = False
     """Old nodes go before new ones come: no more nodes than wanted at any time, but fewer meanwhile."""
+
+    def step(self, wanted: int) -> int:
+        """How many nodes of so many go at a time."""
+        return self.batch or max(1, int(wanted * _BATCH_SHARE))
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,18 @@ class Standing:
     def all(self) -> int:
         """How many nodes there are."""
         return len(self.old) + len(self.fresh) + len(self.coming)
+
+    def launched(self, ids: Sequence[str]) -> Standing:
+        """After these were launched."""
+        return replace(self, coming=(*self.coming, *ids))
+
+    def arrived(self) -> Standing:
+        """After those that were coming serve."""
+        return replace(self, fresh=(*self.fresh, *self.coming), coming=())
+
+    def without(self, ids: Sequence[str]) -> Standing:
+        """After these old ones went."""
+        return replace(self, old=tuple(one for one in self.old if one not in set(ids)))
 
 
 @dataclass(frozen=True)
@@ -81,17 +101,15 @@ def moves(standing: Standing, pace: Pace) -> Sequence[Move]:
     number = 0
     while not isinstance(move := next_move(standing, pace), Done):
         found.append(move)
-        old, fresh, coming = standing.old, standing.fresh, standing.coming
         if isinstance(move, Launch):
-            coming = tuple(f"new {number + each}" for each in range(1, move.count + 1))
+            standing = standing.launched([f"new {number + each}" for each in range(1, move.count + 1)])
             number += move.count
         elif isinstance(move, Await):
-            fresh, coming = (*fresh, *coming), ()
+            standing = standing.arrived()
         else:
-            old = tuple(one for one in old if one not in move.ids)
-        standing = Standing(standing.wanted, old, fresh, coming)
+            standing = standing.without(move.ids)
     return found
 
 
 def _step(standing: Standing, pace: Pace) -> int:
-    return pace.batch if standing.fresh else 1
+    return pace.step(standing.wanted) if standing.fresh else 1

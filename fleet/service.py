@@ -111,12 +111,12 @@ class Watch:
 
     def look(self, only: Collection[str] | None = None) -> Look:
         """One look at all nodes, or at some: a describe call, and one for each load balancer."""
-        nodes = described(self.cloud, self.wanted.names.deployment)
+        nodes = described(self.cloud, self.wanted.names.deployment, only)
         health = {one.name: lb.health(self.cloud, one) for one in self.balancers}
-        chosen = [one for one in nodes if only is None or one.id in only]
         has = Counter(one.template for one in nodes if one.group)
-        lacking = 0 if only else sum(max(0, n - has[name]) for name, n in self.desired().items())
-        return Look(tuple(standing(self.wanted, one, health) for one in chosen), lacking)
+        desired = self.desired() if only is None else {}
+        lacking = sum(max(0, count - has[name]) for name, count in desired.items())
+        return Look(tuple(standing(self.wanted, one, health) for one in nodes), lacking)
 
     @property
     def serving_seconds(self) -> int:
@@ -155,18 +155,18 @@ def until_up(
     check refuses for long is not waited for. `check` is called at each look and may end the wait. Returns the
     last look; the caller tells whether it suffices.
     """
-    seen = [watch.look(only)]
-    said, operational = "", dict[str, float]()
+    seen = watch.look(only)
+    said, operational, first = "", dict[str, float](), True
 
     def look() -> Look | None:
-        nonlocal said
+        nonlocal seen, said, first
         check()
-        seen.append(watch.look(only))
-        if str(seen[-1]) != said:
-            said = str(seen[-1])
+        seen, first = seen if first else watch.look(only), False
+        if str(seen) != said:
+            said = str(seen)
             note(said)
-        _register(watch, seen[-1].standings)
-        return seen[-1] if seen[-1].settled or overdue(seen[-1]) else None
+        _register(watch, seen.standings)
+        return seen if seen.settled or overdue(seen) else None
 
     def overdue(look: Look) -> bool:
         coming = [one.node for one in look.standings if one.verdict == COMING]
@@ -176,12 +176,12 @@ def until_up(
         latest = clock.monotonic() - watch.serving_seconds
         return not look.lacking and all(operational.get(one.id, latest) < latest for one in coming)
 
-    if seen[-1].all_up:
-        return seen[-1]
+    if seen.all_up:
+        return seen
     try:
         return wait_for("nodes: coming into service", look, watch.patience, clock)
     except OutOfPatience:
-        return seen[-1]
+        return seen
 
 
 def stories(cloud: Cloud, look: Look) -> list[str]:

@@ -19,13 +19,11 @@ from rich.console import Console
 
 from aws.session import connect
 from bake.progress import Progress
-from bench.fleets import BATCH_SHARE
 from fleet import launch_templates, operations, roll_commands
 from fleet.command import Desk
 from fleet.deployment import Deployment, parse
 from fleet.naming import STATE
 from fleet.roll_record import Order
-from fleet.rollout import Pace
 from fleet.status import status
 
 _SERVICES = ("ec2", "iam", "s3", "ssm", "elb", "elbv2", "autoscaling", "cloudwatch", "route53")
@@ -75,8 +73,7 @@ def main(command: str, size: int, old: str, new: str) -> dict[str, Any]:
         case "status":
             status(cloud, desk.resolved().need).document()
         case _:
-            batch = max(1, int(size * BATCH_SHARE))
-            roll_commands.roll(desk, Order(image=new, pace=Pace(batch), watch_seconds=0))
+            roll_commands.roll(desk, Order(image=new, watch_seconds=0))
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "calls": dict(calls.most_common()),

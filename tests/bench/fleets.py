@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 SIZES = (100, 1000)
 COMMANDS = ("up", "plan", "status", "roll")
-# A tenth at a time: what somebody would do who has so many.
-BATCH_SHARE = 0.1
 _CPU_SECONDS, _BYTES = 10.0, 300_000_000
 _BUDGET_SECONDS = 900
 
