@@ -19,6 +19,7 @@ from fleet.node import OPERATIONAL
 
 if TYPE_CHECKING:
     from aws.session import Cloud
+    from fleet.health_check import HealthCheck
     from fleet.load_balancer import LoadBalancer
     from fleet.node import Node
 
@@ -70,17 +71,10 @@ def create(
 ) -> Changed:
     """Make a load balancer with its health check, or alter it where it differs; twice changes nothing."""
     kind = kind_of(type_)
-    check = checks.parse(
-        health_check or ("HTTP:80/" if kind == "application" else "TCP:80"),
-        interval_seconds=interval,
-        timeout_seconds=timeout,
-        healthy_threshold=healthy,
-        unhealthy_threshold=unhealthy,
-    )
     wanted = Wanted(
         kind=kind,
         name=name,
-        check=check,
+        check=_check(kind, health_check, interval, timeout, (healthy, unhealthy)),
         listeners=_listeners(listener, certificate),
         subnet_ids=tuple(subnet),
         group_ids=tuple(group),
@@ -90,11 +84,7 @@ def create(
         internal=internal,
         deployment=deployment,
     )
-    cloud = connect()
-    if dry_run:
-        return Changed(name, tuple(lb.plan(cloud, wanted)), dry_run)
-    made, changed = lb.ensure(cloud, wanted)
-    return Changed(name, tuple(changed), dry_run, made)
+    return _made(wanted, dry_run=dry_run)
 
 
 @task(
@@ -225,6 +215,26 @@ def kind_of(text: str) -> Kind:
             return kind
     raise LoadBalancerWrong(
         f"there is no type of load balancer {text!r}", f"choose one of: {', '.join(KINDS)}"
+    )
+
+
+def _made(wanted: Wanted, *, dry_run: bool) -> Changed:
+    cloud = connect()
+    if dry_run:
+        return Changed(wanted.name, tuple(lb.plan(cloud, wanted)), dry_run)
+    made, changed = lb.ensure(cloud, wanted)
+    return Changed(wanted.name, tuple(changed), dry_run, made)
+
+
+def _check(kind: Kind, text: str, interval: int, timeout: int, thresholds: tuple[int, int]) -> HealthCheck:
+    """The health check of a text, or the usual one of a kind; healthy's threshold first."""
+    healthy, unhealthy = thresholds
+    return checks.parse(
+        text or ("HTTP:80/" if kind == "application" else "TCP:80"),
+        interval_seconds=interval,
+        timeout_seconds=timeout,
+        healthy_threshold=healthy,
+        unhealthy_threshold=unhealthy,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fleet_balancers import balancer, from_this_desk, kind, writes  # noqa: F401 - fixtures
 
 GOLDEN = Path(__file__).parent / "golden"
 
