@@ -17,7 +17,7 @@ from fleet.node_actions import Terminate
 from fleet.plan import count_of
 from fleet.roll_record import Paused, Record, Turn
 from fleet.rollout import Await, Done, Launch, Move, Retire, Standing, next_move
-from fleet.service import LOST, UP
+from fleet.service import LOST, UP, balancers_of
 from fleet.traffic import traffic
 from fleet.verdict import Limits, Traffic, faults
 
@@ -103,7 +103,7 @@ class Rolling:
     def _advance(self, kind: Kind, turn: Turn, good: Callable[[Node], bool], *, forwards: bool) -> None:
         """One template, until all its nodes are good ones.
 
-        How they stand follows from what was done, but nodes go, and it ends, on a look at all of them only.
+        How they stand follows from what was done, but before nodes go, and at the end, it is looked again.
         """
         came, watched, looked = datetime.now(UTC), not forwards, True
         standing = self._standing(kind, good, forwards=forwards)
@@ -116,7 +116,13 @@ class Rolling:
                 self._watched(came, len(standing.fresh) / standing.all)
                 watched, looked = True, False
             elif ends and not looked:
-                standing, looked = self._standing(kind, good, forwards=forwards), True
+                known = forwards and isinstance(move, Retire) and balancers_of(self.site.need, kind.name)
+                again = (
+                    self._seen_again(kind, standing)
+                    if known
+                    else self._standing(kind, good, forwards=forwards)
+                )
+                standing, looked = again, True
             elif isinstance(move, Done) or (
                 isinstance(move, Launch) and not forwards and not turn.old_version
             ):
@@ -155,6 +161,21 @@ class Rolling:
             old=tuple(one.node.id for one in old),
             fresh=tuple(one.node.id for one in new if one.verdict == UP or one.node.id in passed),
             coming=tuple(one.node.id for one in new if one.verdict != UP and one.node.id not in passed),
+        )
+
+    def _seen_again(self, kind: Kind, standing: Standing) -> Standing:
+        """How nodes stand before old ones go: of these, the load balancers know who is not missed.
+
+        To describe nodes is what costs, so only the new ones are.
+        """
+        watch = self.site.watch()
+        serving, look = watch.serving(kind.name), watch.look(standing.fresh)
+        self.staying = tuple(one.node for one in look.standings)
+        return replace(
+            standing,
+            old=tuple(sorted(standing.old, key=lambda one: one in serving)),
+            fresh=tuple(one.node.id for one in look.standings if one.verdict == UP),
+            coming=tuple(one.node.id for one in look.standings if one.verdict != UP),
         )
 
     def _launch(self, kind: Kind, count: int) -> tuple[str, ...]:

@@ -118,6 +118,13 @@ class Watch:
         lacking = sum(max(0, count - has[name]) for name, count in desired.items())
         return Look(tuple(standing(self.wanted, one, health) for one in nodes), lacking)
 
+    def serving(self, template: str) -> set[str]:
+        """The nodes that all load balancers of a template call healthy: a small call for each of them."""
+        names = balancers_of(self.wanted, template)
+        seen = [lb.health(self.cloud, one) for one in self.balancers if one.name in names]
+        healthy = [{node for node, its in one.items() if its.state == "healthy"} for one in seen]
+        return set.intersection(*healthy) if healthy else set()
+
     @property
     def serving_seconds(self) -> int:
         """How long it may take from a node's own word that it is operational until it is in service."""
@@ -201,6 +208,8 @@ def _register(watch: Watch, standings: Sequence[Standing]) -> None:
             if balancer.name in one.behind
             and balancer.name not in one.health
             and one.node.bootstrap_state == OPERATIONAL
+            # Target groups refuse a call in which any node does not run yet.
+            and one.node.ec2_state == "running"
             and not one.node.group
         ]
         if missing:

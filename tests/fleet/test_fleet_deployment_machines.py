@@ -14,7 +14,7 @@ from fleet_account import booting, counted, writes
 from fleet_account import desk as at_desk
 
 from aws.sweep import Rules, sweep
-from fleet import dns_check, operations, rescaling
+from fleet import dns_check, lb, operations, rescaling
 from fleet.deployment import Deployment, load
 from fleet.dns_question import ask
 from fleet.names_in_route53 import Record
@@ -52,11 +52,24 @@ ttl_seconds = 5
 """
 
 
+BALANCING = {
+    "classic": ("HTTP:80", "HTTP:80/"),
+    "application": ("HTTP:80", "HTTP:80/"),
+    "network": ("TCP:80", "TCP:80"),
+}
+
+
 @pytest.fixture
-def deployment(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+def deployment(
+    request: pytest.FixtureRequest, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Deployment:
+    kind = getattr(request, "param", "classic")
+    listener, check = BALANCING[kind]
     monkeypatch.setattr("fleet.launch_templates.user_data", lambda *_: _serving())
     path = tmp_path / "trial.toml"
-    path.write_text(FILE.format(image=desk.debian, kind="classic", listener="HTTP:80", check="HTTP:80/"))
+    text = FILE.format(image=desk.debian, kind=kind, listener=listener, check=check)
+    # A network load balancer has no group of its own: its nodes admit who asks, which here is this desk.
+    path.write_text(text.replace('"load_balancers"', '"0.0.0.0/0"') if kind == "network" else text)
     return load(path)
 
 
@@ -91,6 +104,21 @@ def test_a_deployment_lives_from_its_file_to_nothing_left(
     assert _done(operations.down(at_desk(cloud, wanted))).changed == ()
     swept = sweep(cloud, Rules(older_than=timedelta()), dry_run=True)
     assert not [one for one in (*swept.removed, *swept.kept) if "trial" in one.id]
+
+
+@pytest.mark.parametrize("deployment", ["application", "network"], indirect=True)
+def test_the_other_load_balancers_carry_traffic_to_all_nodes_and_leave_nothing(
+    trial: tuple[Cloud, Deployment], desk: Desk
+) -> None:
+    cloud, wanted = trial
+    up = _done(operations.up(at_desk(cloud, wanted)))
+    assert [one.verdict for one in up.nodes] == ["up", "up"]
+    assert _asked(desk, "www.trial.test") == {one.node.id for one in up.nodes}
+    operations.down(at_desk(cloud, wanted))
+    assert lb.ours(cloud, "trial") == []
+    groups = cloud.elbv2.describe_target_groups()["TargetGroups"]
+    assert not [one for one in groups if one["TargetGroupName"].startswith("trial")]
+    assert _done(operations.down(at_desk(cloud, wanted))).changed == ()
 
 
 def _asked(desk: Desk, name: str) -> set[str]:
