@@ -290,7 +290,10 @@ def _notices(path: Path) -> Callable[[str], None]:
 def main() -> int:
     """Serve the site that the environment names."""
     try:
-        serve(site_from_environment())
+        site = site_from_environment()
+        # Whoever started it may remove the folder they were in, and programs that it starts would miss it.
+        os.chdir("/")
+        serve(site)
     except LocalCloudError as why:
         sys.stderr.write(f"{why}\n  next: {why.hint}\n")
         return 1

@@ -97,11 +97,16 @@ class HAProxy:
         return {(row["pxname"], row["svname"]): row for row in table if row.get("svname")}
 
     def errors(self) -> str:
-        """The last that it complained about."""
+        """The last that it complained about, or else how it stands."""
+        lines = []
         with suppress(OSError):
             lines = (self.folder / "errors").read_text(errors="replace").splitlines()
-            return " ".join(line for line in lines if "[ALERT]" in line)[-500:]
-        return ""
+        alerts = [line for line in lines if "[ALERT]" in line] or lines[-3:]
+        if self.running or self._process is None:
+            alerts.append(f"it says nothing after {_START_SECONDS} s")
+        else:
+            alerts.append(f"it ended with {self._process.returncode}")
+        return " ".join(alerts)[-500:]
 
     def _argv(self) -> list[str]:
         return [

@@ -119,8 +119,8 @@ def site_from_environment() -> Site:
         )
     return Site(
         name=name,
-        home=Path(home),
-        cache=Path(get("LOCALCLOUD_CACHE", str(default.cache))),
+        home=Path(home).absolute(),
+        cache=Path(get("LOCALCLOUD_CACHE", str(default.cache))).absolute(),
         network=network,
         port=port,
         bodies=_bodies(get("LOCALCLOUD_BODIES", "machines")),

@@ -21,6 +21,7 @@ from bench.stand import BUCKET, fetched
 if TYPE_CHECKING:
     from bench.stand import Stand
 
+_THUMBORS = ("thumbor", "thumbor_from_s3")
 _IMAGES = 60
 _TURN = 20
 _FIRST, _FURTHER = 600, (450, 300, 150)
@@ -68,23 +69,22 @@ def measure(stand: Stand) -> tuple[Figure, ...]:
     stand.ground.say(f"misses, CPU ms in turns: first {firsts}, further {furthers}, from S3 {from_store:.2f}")
     return (
         *(median(f"first_size_cpu_ms{_of(name)}", [each[name] for each in firsts]) for name in rivals),
-        _ratio("first_size", firsts, firsts, "thumbor", 1.0),
-        _ratio("first_size", firsts, firsts, "thumbor_from_s3", 1.0),
+        *(_ratio("first_size_cpu_ratio_to", firsts, firsts, name, 1.0) for name in _THUMBORS),
         Figure("first_size_psnr_behind_thumbor_db", their_psnr - ours_psnr, 0.0),
         *(median(f"further_size_cpu_ms{_of(name)}", [each[name] for each in furthers]) for name in rivals),
-        _ratio("further_size", furthers, firsts, "thumbor", 0.33),
-        _ratio("further_size", furthers, firsts, "thumbor_from_s3", 0.33),
+        *(_ratio("further_size_cpu_ratio_to", furthers, furthers, name, 0.33) for name in _THUMBORS),
+        *(_ratio("further_size_cpu_ratio_to_first_of", furthers, firsts, name) for name in _THUMBORS),
         Figure("s3_hit_cpu_ms", from_store, 3.0),
         *_memory(stand),
     )
 
 
 def _thumbors(stand: Stand, stack: ExitStack) -> dict[str, Rival]:
-    """Thumbor, by where it has its originals from."""
-    found = {}
+    """Thumbor in the node's network, by where it has its originals from."""
+    network, found = servers.Network(stand.address, stand.pid), {}
     for name, source in (("thumbor", ""), ("thumbor_from_s3", f"{stand.store.meta.endpoint_url}/{BUCKET}/")):
         server = stack.enter_context(
-            servers.thumbor(stand.folder, stand.originals, best=True, over_http=bool(source))
+            servers.thumbor(stand.folder, stand.originals, best=True, over_http=bool(source), network=network)
         )
         url = partial(_thumbor_url, server.url, source)
         found[name] = Rival(url, partial(cpu.cpu_seconds, [server.pid]))
@@ -104,11 +104,11 @@ def _ratio(
     ours: Sequence[Mapping[str, float]],
     theirs: Sequence[Mapping[str, float]],
     name: str,
-    aim: float,
+    aim: float | None = None,
 ) -> Figure:
-    """Ours in each turn beside their first size in the same."""
+    """Ours in each turn beside theirs in the same."""
     values = [mine["ours"] / their[name] for mine, their in zip(ours, theirs, strict=True)]
-    return median(f"{what}_cpu_ratio_to_{name}", values, aim)
+    return median(f"{what}_{name}", values, aim)
 
 
 def _cost(urls: Sequence[str], spent: Callable[[], float]) -> float:

@@ -117,6 +117,11 @@ def sign(host: Any) -> Any:
     return signed
 
 
+def tag(answer: Any) -> str:
+    """The entity tag of an answer. Apache calls that of an original younger than a second weak."""
+    return str(answer.headers["etag"]).removeprefix("W/")
+
+
 def locked() -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==([\w.]+)", LOCK.read_text(), re.MULTILINE))
 
@@ -154,8 +159,7 @@ def test_a_second_request_is_answered_from_disk_without_python(host: Any, get: A
     assert second.headers["x-resizer"] == "apache"
     same = ("last-modified", "cache-control", "content-type", "x-content-type-options")
     assert [second.headers[name] for name in same] == [first.headers[name] for name in same]
-    # Apache calls the tag of an original that is younger than a second weak.
-    assert second.headers["etag"].removeprefix("W/") == first.headers["etag"].removeprefix("W/")
+    assert tag(second) == tag(first)
 
 
 def test_a_hit_may_be_asked_for_in_part_by_head_or_again(get: Any, key: str) -> None:
@@ -171,7 +175,7 @@ def test_a_hit_may_be_asked_for_in_part_by_head_or_again(get: Any, key: str) -> 
         {"If-Modified-Since": whole.headers["last-modified"]},
     ):
         again = get(path, **header)
-        assert (again.status, again.body, again.headers["etag"]) == (304, b"", whole.headers["etag"])
+        assert (again.status, again.body, tag(again)) == (304, b"", tag(whole))
 
 
 def test_a_signed_url_is_served_for_a_year(get: Any, sign: Any, key: str) -> None:

@@ -84,7 +84,9 @@ def test_a_copy_at_hand_is_still_good_for_hits_and_misses(node: ServingNode) -> 
     for path in (HIT, "/unsafe/w300,h300,f_auto/a.jpg"):
         tag = node.get(path).headers["etag"]
         again = node.get(path, If_None_Match=tag)
-        assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+        # Apache calls the tag of an original younger than a second weak.
+        assert (again.status, again.body) == (304, b"")
+        assert again.headers["etag"].removeprefix("W/") == tag.removeprefix("W/")
     assert node.get(HIT, If_Modified_Since=hit.headers["last-modified"]).status == 304
 
 
