@@ -249,7 +249,7 @@ def fresh(tmp_path: Path) -> Trial:
 
 def test_the_suite_is_told_nodes_key_and_bucket(fresh: Trial, tmp_path: Path) -> None:
     argv = verification.suite_argv(fresh, [Path("/t/image")], tmp_path / "report.xml")
-    assert "--hosts=ssh://admin@10.0.0.1,ssh://admin@10.0.0.2" in argv
+    assert "--hosts=node://admin@10.0.0.1,node://admin@10.0.0.2" in argv
     assert f"--ssh-identity-file={tmp_path / 'key'}" in argv
     told = verification.suite_environment(fresh)
     assert told == {"AMIBAKE_LAUNCH_KEY": f"{tmp_path / 'key'}.pub", "AMIBAKE_BUCKET": "a-bucket"}
