@@ -79,11 +79,11 @@ class HAProxy:
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def ask(self, *commands: str) -> str:
+    def ask(self, *commands: str, patience_seconds: float = 5) -> str:
         """Give it commands, and return what it says. Raises BalancerTrouble when it does not answer."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(5)
+                connection.settimeout(patience_seconds)
                 connection.connect(str(self.folder / "stats"))
                 connection.sendall(f"{';'.join(commands)}\n".encode())
                 answer = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -121,7 +121,8 @@ class HAProxy:
             path.write_text(content)
 
     def _worker(self) -> str:
-        for line in self.ask("show info").splitlines():
+        # A connection that came in as one worker took over from another may never be answered: ask anew soon.
+        for line in self.ask("show info", patience_seconds=0.5).splitlines():
             name, _, value = line.partition(": ")
             if name == "Pid":
                 return value

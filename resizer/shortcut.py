@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SOURCE = "original-etag"
 MODIFIED = "original-modified"
 _METADATA = "x-amz-meta-"
-_BELIEVED_SECONDS = 5.0  # far less than credentials are renewed ahead of their end
+_BELIEVED_SECONDS = 1.0  # far less than credentials are renewed ahead of their end
 
 
 class Transport(Protocol):

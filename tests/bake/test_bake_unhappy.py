@@ -35,9 +35,9 @@ Write = Callable[..., Path]
 @pytest.fixture
 def kitchen(desk: Desk, tmp_path: Path) -> Iterator[Kitchen]:
     """A kitchen that must be clean when the test leaves it."""
-    quiet = Progress(Console(file=io.StringIO()))
+    quiet, before = Progress(Console(file=io.StringIO())), leftovers(desk.cloud)
     yield Kitchen(desk.cloud, Run(), Shelf(tmp_path / "shelf"), quiet)
-    assert leftovers(desk.cloud) == []
+    assert _new(desk, before) == []
 
 
 def _refused(kitchen: Kitchen, spec: Path, kind: type[BakeError]) -> BakeError:
@@ -81,7 +81,7 @@ def test_a_base_that_does_not_exist_is_named_before_anything_is_made(kitchen: Ki
 
 def test_a_bake_that_is_told_to_end_leaves_nothing(desk: Desk, write: Write, tmp_path: Path) -> None:
     spec = write('[[step]]\ncommand = "sleep 300"\nunless = "test -e /srv/done"\n')
-    root = Path(tasks.__file__).parent
+    root, before = Path(tasks.__file__).parent, leftovers(desk.cloud)
     with environment(desk.site):
         state = {"AMIBAKE_STATE": str(tmp_path), "PYTHONPATH": str(root)}
         argv = [sys.executable, "-m", "invoke", "bake", "--spec", str(spec)]
@@ -94,7 +94,7 @@ def test_a_bake_that_is_told_to_end_leaves_nothing(desk: Desk, write: Write, tmp
             text=True,
         )
     try:
-        wait_for("a builder", lambda: _builders(desk) or None, Patience(0.1, 30))
+        wait_for("a builder", lambda: _builders(desk, before) or None, Patience(0.1, 30))
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     finally:
@@ -103,11 +103,16 @@ def test_a_bake_that_is_told_to_end_leaves_nothing(desk: Desk, write: Write, tmp
     assert out == ""
     assert "interrupted" in err
     assert "Traceback" not in err
-    assert leftovers(desk.cloud) == []
+    assert _new(desk, before) == []
 
 
-def _builders(desk: Desk) -> list[str]:
-    return [found for found in leftovers(desk.cloud) if found.startswith("i-") and _runs(desk, found)]
+def _new(desk: Desk, before: list[str]) -> list[str]:
+    """What is temporary and was not there before: another test may have a demonstration running."""
+    return [one for one in leftovers(desk.cloud) if one not in before]
+
+
+def _builders(desk: Desk, before: list[str]) -> list[str]:
+    return [found for found in _new(desk, before) if found.startswith("i-") and _runs(desk, found)]
 
 
 def _runs(desk: Desk, instance_id: str) -> bool:
