@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from localcloud.daemon import clean_up
 from localcloud.errors import DaemonTrouble
+from localcloud.remains import clean_up
 from localcloud.site import Site
 
 _START_SECONDS = 60

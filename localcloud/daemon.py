@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -26,6 +25,7 @@ from localcloud.firewall import Firewall
 from localcloud.lb_traffic import Log
 from localcloud.namespaces import listen_in
 from localcloud.network import Network
+from localcloud.remains import clean_up
 from localcloud.request import Request
 from localcloud.site import ACCOUNT, METADATA_ADDRESS, Site, site_from_environment
 from localcloud.state import Backends, State
@@ -95,16 +95,6 @@ def _traffic(
         stack.callback(lb_install.now_and_then(site, balancers, names, log, passing))
         stack.callback(balancers.stop)
         yield
-
-
-def clean_up(site: Site) -> None:
-    """End what a daemon that did not end well left: processes and network. Machines' disks stay."""
-    if not site.bodies:
-        return
-    ControlGroup.of(site).kill()
-    Network(site).down()
-    for folder in ("load-balancers", "dns"):
-        shutil.rmtree(site.home / folder, ignore_errors=True)
 
 
 @contextmanager
