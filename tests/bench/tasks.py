@@ -23,11 +23,9 @@ def bake(_: Context, only: str = "") -> Measured:
     """Measure baking, converging beside Ansible and pyinfra, and booting, on a local cloud of its own."""
     from bench import baking, booting, converging
     from bench.cloud import ground
-    from bench.errors import BenchError
     from bench.figures import Measured
 
-    if only not in ("", *PARTS):
-        raise BenchError(f"there is no part {only!r}", f"leave --only out, or choose: {', '.join(PARTS)}")
+    _refuse_unknown(only, PARTS)
     figures: list[Any] = []
     details: dict[str, Any] = {}
     with ground(_say) as where:
@@ -46,12 +44,10 @@ def boot(_: Context, only: str = "") -> Measured:
     """Measure how a node comes into service, beside nodes that are set up at boot; then ten at once."""
     from bench import again, joining
     from bench.cloud import ground
-    from bench.errors import BenchError
     from bench.figures import Measured
     from bench.yard import yard
 
-    if only not in ("", *JOINING):
-        raise BenchError(f"there is no part {only!r}", f"leave --only out, or choose: {', '.join(JOINING)}")
+    _refuse_unknown(only, JOINING)
     figures: list[Any] = []
     with ground(_say) as where, yard(where) as nodes:
         if only in ("", "again"):
@@ -71,12 +67,10 @@ def resizer(_: Context, only: str = "", saturate: int = 60) -> Measured:
     """Measure a baked node's hits and misses beside thumbor, nginx and a plain Apache."""
     from bench import crowds, growth, hits, misses
     from bench.cloud import ground
-    from bench.errors import BenchError
     from bench.figures import Measured
     from bench.stand import stand
 
-    if only not in ("", *SERVING):
-        raise BenchError(f"there is no part {only!r}", f"leave --only out, or choose: {', '.join(SERVING)}")
+    _refuse_unknown(only, SERVING)
     figures: list[Any] = []
     with ground(_say) as where, stand(where) as node:
         if only in ("", "hits"):
@@ -100,6 +94,13 @@ def fleet(_: Context) -> Measured:
     with records(_say) as where:
         figures, calls = fleets.measure(where)
     return Measured(figures, calls)
+
+
+def _refuse_unknown(only: str, parts: tuple[str, ...]) -> None:
+    from bench.errors import BenchError
+
+    if only not in ("", *parts):
+        raise BenchError(f"there is no part {only!r}", f"leave --only out, or choose: {', '.join(parts)}")
 
 
 def _say(text: str) -> None:
