@@ -159,6 +159,27 @@ def invoke(*argv: str) -> int:
     return 0
 
 
+EVERY = {"images", "fleet", "dns", "bootstrap", "lb", "resizer", "local", "bench"}
+
+
+@pytest.mark.parametrize(
+    ("words", "brought"),
+    [
+        ((), EVERY),
+        (("--list",), EVERY),
+        (("--help", "fleet.up"), {"fleet"}),
+        (("bake", "--force"), set()),
+        (("bootstrap", "--host", "10.0.0.1", "lb.health"), {"bootstrap", "lb"}),
+        (("nonsense",), EVERY),
+        (("--complete", "--", "invoke", "bake"), EVERY),
+    ],
+)
+def test_a_command_line_brings_the_collections_it_names(words: tuple[str, ...], brought: set[str]) -> None:
+    found = tasks.collection(words)
+    assert set(found.collections) == brought
+    assert {"bake", "verify", "sweep", "test"} <= set(found.tasks)
+
+
 @pytest.mark.parametrize("argv", [("images",), ("bake",), ("verify",), ("demo",)])
 def test_without_credentials_every_command_says_so_once(
     nobody: None, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...]
