@@ -202,7 +202,7 @@ def test_a_dry_run_prints_the_plan_and_touches_no_cloud(
 ) -> None:
     assert invoke("bake", "--dry-run", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
-    assert [layer["spec"] for layer in shown["layers"]] == ["base.toml", "resizer.toml"]
+    assert [layer["spec"] for layer in shown["layers"]] == ["base.toml", "libraries.toml", "resizer.toml"]
     assert all(layer["steps"] for layer in shown["layers"])
 
 
