@@ -104,6 +104,9 @@ def at_the_desk(
 
     @functools.wraps(body)
     def call(context: Context, *args: Any, **kwargs: Any) -> None:
+        if "--help" in (*args, *kwargs.values()):
+            # Invoke gives a task that wants a value whatever comes next.
+            _fail("--help was taken for a value", "`invoke --help TASK` shows what a task takes")
         as_json = kwargs.pop("json", False)
         where = kwargs.pop("cloud", "") or context.config.get("cloud", "local")
         install = kwargs.pop("install", True) if cloud else True

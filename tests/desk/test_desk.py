@@ -138,6 +138,16 @@ def test_a_flag_that_may_be_repeated_is_heard_each_time(capsys: pytest.CaptureFi
     assert capsys.readouterr().out == "it is done\n"
 
 
+def test_help_is_no_value(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(_: Context, key: str) -> Done:
+        raise AssertionError(key)
+
+    program = Program(namespace=Collection(tasks.at_the_desk(task(body, positional=["key"]), cloud=True)))
+    with pytest.raises(SystemExit):
+        program.run(["invoke", "body", "--help"], exit=False)
+    assert "invoke --help TASK" in capsys.readouterr().err
+
+
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION", "ENDPOINT_URL")
