@@ -36,6 +36,7 @@ from fleet.actions import (
     PutRole,
     PutSample,
     PutTemplate,
+    Removal,
 )
 from fleet.actual import wanted_balancer
 from fleet.naming import Names
@@ -51,6 +52,7 @@ from fleet.removals import (
     RemoveTemplate,
     RemoveZone,
 )
+from fleet.service import Look
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -114,13 +116,27 @@ class Site:
 
 
 def act(site: Site, actions: Sequence[Action], changed: list[str]) -> None:
-    """Carry out actions in order and add to `changed` what was, in words; `check` may end it before each."""
+    """Carry out actions in order and add to `changed` what was, in words; `check` may end it before each.
+
+    Where nodes were waited for and do not all serve, nothing is taken away: the same plan again goes on.
+    """
+    served, leaving = True, {node for one in actions if isinstance(one, Removal) for node in one.ending}
     for one in actions:
         site.check()
+        if not served and _takes_away(one):
+            site.progress.note(f"not yet: {one.sign} {one.what}")
+            continue
         with site.progress.phase(f"{one.sign} {one.what}"):
-            _HANDLERS[type(one)](site, one)
+            outcome = _HANDLERS[type(one)](site, one)
+        if isinstance(outcome, Look):
+            served = outcome.serves_without(leaving)
         if one.sign != "…":
             changed.append(str(one))
+
+
+def _takes_away(one: Action) -> bool:
+    """Whether something that may serve goes, or a name leaves it."""
+    return isinstance(one, Removal) or (isinstance(one, PointName) and one.before != "")
 
 
 def _put_role(site: Site, one: PutRole) -> None:
@@ -174,12 +190,16 @@ def _launch(site: Site, one: Launch) -> None:
 
 def _put_scaling(site: Site, one: PutScaling) -> None:
     template = launch_templates.described(site.cloud, site.names.deployment)[one.kind.name]
-    behind = site.balancers(service.balancers_of(site.need, one.kind.name))
+    names = service.balancers_of(site.need, one.kind.name)
+    behind = site.balancers(names)
     scaling_groups.put(site.cloud, site.need, one.kind, template, behind, one.there, one.desired)
+    # One that is to go is left to its removal: until the name points elsewhere, it serves.
+    wanted = {site.names.short(each.name) for each in site.need.deployment.balancers}
+    scaling_groups.detach(site.cloud, one.kind.name, site.names, site.balancers(sorted(wanted - set(names))))
 
 
-def _await_service(site: Site, _: AwaitService) -> None:
-    service.until_up(site.watch(), site.progress.note, site.check)
+def _await_service(site: Site, _: AwaitService) -> Look:
+    return service.until_up(site.watch(), site.progress.note, site.check)
 
 
 def _point(site: Site, one: PointName) -> None:
@@ -195,6 +215,13 @@ def _point(site: Site, one: PointName) -> None:
 def _put_alarm(site: Site, one: PutAlarm) -> None:
     behind = site.balancers([site.names.short(one.alarm.balancer)]) if one.alarm.balancer else ()
     alarms.put(site.cloud, one.alarm, site.names, behind[0] if behind else None, site.need.tags)
+
+
+def _remove_balancer(site: Site, one: RemoveBalancer) -> None:
+    """A group would try for ever to register its nodes with one that is gone."""
+    for template in scaling_groups.described(site.cloud, site.names.deployment):
+        scaling_groups.detach(site.cloud, template, site.names, [one.there])
+    lb.delete(site.cloud, one.there)
 
 
 def _terminate(site: Site, one: Terminate) -> None:
@@ -229,7 +256,7 @@ _HANDLERS: dict[type[Action], Callable[[Site, Any], object]] = {
     RemoveName: lambda site, one: names_in_route53.forget(site.cloud, one.zone_id, one.name),
     RemoveZone: lambda site, one: names_in_route53.remove_zone(site.cloud, one.zone_id),
     RemoveAlarms: lambda site, one: alarms.remove(site.cloud, one.names),
-    RemoveBalancer: lambda site, one: lb.delete(site.cloud, one.there),
+    RemoveBalancer: _remove_balancer,
     RemoveTemplate: lambda site, one: launch_templates.remove(site.cloud, one.there),
     RemoveGroups: lambda site, one: groups.remove(site.cloud, one.groups),
     RemoveRole: lambda site, one: roles.remove(site.cloud, one.name),

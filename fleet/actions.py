@@ -46,6 +46,11 @@ class Removal(Action):
         """How it is printed."""
         return REMOVED
 
+    @property
+    def ending(self) -> tuple[str, ...]:
+        """The nodes that end with it."""
+        return ()
+
 
 @dataclass(frozen=True)
 class MakeBucket(Action):

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _PERIOD = 60
 _CLASSIC = {
     "unhealthy_hosts": ("UnHealthyHostCount", {"Statistic": "Maximum"}),
-    "errors": ("HTTPCode_ELB_5XX", {"Statistic": "Sum"}),
+    "errors": ("HTTPCode_Backend_5XX", {"Statistic": "Sum"}),
     "latency": ("Latency", {"ExtendedStatistic": "p99"}),
 }
 _V2 = {
     "unhealthy_hosts": ("UnHealthyHostCount", {"Statistic": "Maximum"}),
-    "errors": ("HTTPCode_ELB_5XX_Count", {"Statistic": "Sum"}),
+    "errors": ("HTTPCode_Target_5XX_Count", {"Statistic": "Sum"}),
     "latency": ("TargetResponseTime", {"ExtendedStatistic": "p99"}),
 }
 

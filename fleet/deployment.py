@@ -77,6 +77,7 @@ def parse(path: Path, data: dict[str, object]) -> Deployment:
     balancers = read_balancers(top)
     templates = read_templates(top, [one.name for one in balancers])
     scaling = read_scaling(top, [one.name for one in templates], balancers)
+    kinds = {one.name: one.kind for one in balancers}
     read = Deployment(
         path=path,
         name=name,
@@ -89,7 +90,7 @@ def parse(path: Path, data: dict[str, object]) -> Deployment:
         balancers=balancers,
         dns=read_dns(top, [one.name for one in balancers]),
         scaling=scaling,
-        alarms=read_alarms(top, scaling.templates if scaling else (), [one.name for one in balancers]),
+        alarms=read_alarms(top, scaling.templates if scaling else (), kinds),
     )
     top.finish()
     return read

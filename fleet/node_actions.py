@@ -124,6 +124,11 @@ class Terminate(Removal):
         return f"{nodes(len(self.ids))} of {self.template}: {self.why}"
 
     @property
+    def ending(self) -> tuple[str, ...]:
+        """See Removal."""
+        return self.ids
+
+    @property
     def details(self) -> tuple[str, ...]:
         """See Action."""
         return self.ids
@@ -140,6 +145,11 @@ class RemoveScaling(Removal):
     def what(self) -> str:
         """See Action."""
         return f"auto scaling group {self.there.name} with {nodes(len(self.there.ids))}"
+
+    @property
+    def ending(self) -> tuple[str, ...]:
+        """See Removal."""
+        return self.there.ids
 
 
 def nodes(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from fleet.node_actions import AwaitService, Launch, PutScaling, RemoveScaling, 
 from fleet.removals import RemoveAlarms, RemoveBalancer, RemoveGroups, RemoveRole, RemoveTemplate
 from fleet.wanted import Kind, Wanted
 
+_TAKEN_OVER = "an auto scaling group takes over"
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "…": "dim"}
 
 
@@ -64,9 +65,11 @@ def plan(wanted: Wanted, actual: Actual) -> Plan:
     grounds = [*_grounds(wanted, actual), *_groups(wanted, actual), *_balancers(wanted, actual)]
     templates = list(_templates(wanted, actual, grounds))
     added = [one for kind in wanted.kinds for one in _added(wanted, kind, actual)]
-    waited = [AwaitService()] if added else []
-    names = [*_name(wanted, actual), *_alarms(wanted, actual)]
+    anew = {one.balancer.name for one in grounds if isinstance(one, PutBalancer) and one.sign == "+"}
+    names = [*_name(wanted, actual), *_alarms(wanted, actual, anew)]
     gone = [*_surplus(wanted, actual), *_dropped(wanted, actual)]
+    replaced = any(_is_replaced(one, wanted) for one in (*names, *gone))
+    waited = [AwaitService()] if added or anew or replaced else []
     actions = (*grounds, *templates, *added, *waited, *names, *gone)
     return Plan(wanted.names.deployment, actions, tuple(_notes(wanted, actual)))
 
@@ -151,11 +154,25 @@ def _surplus(wanted: Wanted, actual: Actual) -> Iterator[Action]:
         if kind is None:
             yield Terminate(template, tuple(one.id for one in found), "the template is not in the file")
         elif kind.scaling:
-            yield Terminate(template, tuple(one.id for one in found), "an auto scaling group takes over")
+            yield Terminate(template, tuple(one.id for one in found), _TAKEN_OVER)
         elif len(found) > count_of(kind, actual):
             over = len(found) - count_of(kind, actual)
             chosen = tuple(one.id for one in _least_wanted(kind, found))[:over]
             yield Terminate(template, chosen, f"{count_of(kind, actual)} are wanted")
+
+
+def _is_replaced(one: Action, wanted: Wanted) -> bool:
+    """Whether what an action takes away has something in its place, which has to serve before."""
+    match one:
+        case Terminate():
+            return one.why == _TAKEN_OVER
+        case RemoveScaling():
+            return one.there.template in {kind.name for kind in wanted.kinds}
+        case RemoveBalancer():
+            return one.there.name in {wanted.names.short(each.name) for each in wanted.deployment.balancers}
+        case PointName():
+            return one.before != ""
+    return False
 
 
 def _least_wanted(kind: Kind, found: Sequence[Node]) -> Iterator[Node]:
@@ -180,10 +197,11 @@ def _name(wanted: Wanted, actual: Actual) -> Iterator[Action]:
         yield PointName(dns.name, dns.kind, dns.ttl_seconds, dns.balancer, before)
 
 
-def _alarms(wanted: Wanted, actual: Actual) -> Iterator[Action]:
+def _alarms(wanted: Wanted, actual: Actual, anew: Collection[str]) -> Iterator[Action]:
+    """Alarms watch load balancers by their ids, so they follow those that are made anew."""
     for alarm in wanted.deployment.alarms:
         has = actual.alarms.get(alarms.name_of(alarm, wanted.names))
-        if has != alarms.digest_of(alarm):
+        if has != alarms.digest_of(alarm) or alarm.balancer in anew:
             yield PutAlarm(alarm, new=has is None)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from aws.patience import Patience, wait_for
-from fleet.naming import DEPLOYMENT, DIGEST, TEMPLATE, digest
+from fleet.naming import DEPLOYMENT, DIGEST, TEMPLATE, Names, digest
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -34,6 +34,8 @@ class ActualScaling:
     most: int
     desired: int
     ids: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    """Names of classic load balancers and ARNs of target groups."""
 
 
 def described(cloud: Cloud, deployment: str) -> dict[str, ActualScaling]:
@@ -50,7 +52,7 @@ def digest_of(kind: Kind, wanted: Wanted) -> str:
         "scaling": asdict(kind.scaling) if kind.scaling else None,
         "kind": kind.digest,
         "subnets": [one.id for one in wanted.ground.subnets],
-        "balancers": kind.template.balancers,
+        "balancers": [(one.name, one.kind) for one in wanted.balancers_of(kind)],
     }
     return digest(json.dumps(content, sort_keys=True))
 
@@ -80,6 +82,19 @@ def put(
         _attach(cloud, name, _attached(balancers))
     _rules(cloud, name, scaling, balancers)
     cloud.autoscaling.create_or_update_tags(Tags=_tags(name, {DIGEST: digest_of(kind, wanted)}))
+
+
+def detach(cloud: Cloud, template: str, names: Names, balancers: Iterable[LoadBalancer]) -> None:
+    """Have a template's group put its nodes behind these load balancers no more; those it has drain."""
+    group = described(cloud, names.deployment)[template]
+    loose = [one for one in balancers if {one.name, one.target_group_arn} & {*group.behind}]
+    attached = _attached(loose)
+    if classic := attached["LoadBalancerNames"]:
+        cloud.autoscaling.detach_load_balancers(AutoScalingGroupName=group.name, LoadBalancerNames=classic)
+    if groups := attached["TargetGroupARNs"]:
+        cloud.autoscaling.detach_load_balancer_target_groups(
+            AutoScalingGroupName=group.name, TargetGroupARNs=groups
+        )
 
 
 def resize(cloud: Cloud, name: str, count: int) -> None:
@@ -226,4 +241,5 @@ def _actual(described: Any) -> ActualScaling:
         most=described["MaxSize"],
         desired=described["DesiredCapacity"],
         ids=tuple(one["InstanceId"] for one in described["Instances"]),
+        behind=(*described.get("LoadBalancerNames", ()), *described.get("TargetGroupARNs", ())),
     )

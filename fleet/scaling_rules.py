@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fleet.balancing import Balancer
@@ -84,8 +84,11 @@ def read_scaling(top: Table, templates: Sequence[str], balancers: Sequence[Balan
     return scaling
 
 
-def read_alarms(top: Table, scaled: Sequence[str], balancers: Sequence[str]) -> tuple[Alarm, ...]:
-    """The alarms of a deployment file; `scaled` are [scaling]'s templates. Raises DeploymentError."""
+def read_alarms(top: Table, scaled: Sequence[str], balancers: Mapping[str, str]) -> tuple[Alarm, ...]:
+    """The alarms of a deployment file; `scaled` are [scaling]'s templates, `balancers` kinds by name.
+
+    Raises DeploymentError.
+    """
     return tuple(_alarm(name, table, scaled, balancers) for name, table in top.named("alarm"))
 
 
@@ -101,19 +104,21 @@ def _schedule(table: Table) -> Schedule:
     return schedule
 
 
-def _alarm(name: str, table: Table, scaled: Sequence[str], balancers: Sequence[str]) -> Alarm:
+def _alarm(name: str, table: Table, scaled: Sequence[str], balancers: Mapping[str, str]) -> Alarm:
     watch = table.choice("watch", WATCHED)
     of_group, of_nodes = watch == "cpu", watch in ("cpu", "load1")
-    only_balancer = balancers[0] if len(balancers) == 1 else None
+    only_balancer = next(iter(balancers)) if len(balancers) == 1 else None
     only_template = scaled[0] if len(scaled) == 1 else None
     alarm = Alarm(
         name=name,
         watch=watch,
         above=table.amount("above", 0),
         minutes=table.number("minutes", 2, 1, 60),
-        balancer="" if of_nodes else table.one_of("load_balancer", balancers, only_balancer),
+        balancer="" if of_nodes else table.one_of("load_balancer", tuple(balancers), only_balancer),
         template=table.one_of("template", scaled, only_template) if of_group else "",
         notify=table.texts("notify", "a list of ARNs, such as an SNS topic's"),
     )
+    if watch in ("errors", "latency") and balancers.get(alarm.balancer) == "network":
+        raise table.wrong("watch", "`unhealthy_hosts`: a network load balancer knows of no requests")
     table.finish()
     return alarm

@@ -85,6 +85,12 @@ class Look:
         """Whether nothing is to be waited for or mended."""
         return not self.lacking and all(one.verdict == UP for one in self.standings)
 
+    def serves_without(self, leaving: Collection[str]) -> bool:
+        """Whether all nodes but these serve."""
+        return not self.lacking and all(
+            one.verdict == UP for one in self.standings if one.node.id not in leaving
+        )
+
     @property
     def settled(self) -> bool:
         """Whether waiting changes nothing any more."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aws.session import Cloud
     from fleet.load_balancer import LoadBalancer, Wanted
 
+_STICKY = "stickiness.enabled"
 DRAINING = "deregistration_delay.timeout_seconds"
 _CROSS_ZONE = "load_balancing.cross_zone.enabled"
 _NOT_REGISTERED = "Target.NotRegistered"
@@ -157,6 +158,9 @@ def _attribute_changes(cloud: Cloud, arn: str, wanted: Wanted) -> Iterator[Chang
     if has.get(DRAINING) != str(wanted.draining_seconds):
         differing[DRAINING] = str(wanted.draining_seconds)
         said.append(f"drain for {wanted.draining_seconds} s")
+    if has.get(_STICKY) == "true":
+        differing[_STICKY] = "false"
+        said.append("bind no client to a node")
     # An application load balancer balances across zones always; its target group may keep within them.
     if wanted.kind == "application" and (has.get(_CROSS_ZONE) == "false") == wanted.cross_zone:
         differing[_CROSS_ZONE] = "use_load_balancer_configuration" if wanted.cross_zone else "false"

@@ -94,6 +94,14 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         {"scaling": {"min": 1, "max": 2, "requests_per_target": 9}}, "`requests_per_target` is 9",
         "application",
     ),
+    "an alarm on requests where none are known": (
+        {
+            "load_balancer": {"front": {"type": "network"}},
+            "alarm": {"a": {"watch": "errors", "load_balancer": "front"}},
+        },
+        "`watch` is 'errors'",
+        "a network load balancer knows of no requests",
+    ),
     "an alarm on nothing known": ({"alarm": {"a": {"watch": "mood"}}}, "`watch` is 'mood'",
     "unhealthy_hosts"),
 }  # fmt: skip

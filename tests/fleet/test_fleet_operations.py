@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -238,6 +239,44 @@ def test_where_some_nodes_come_up_the_outcome_is_degraded_and_tells_of_the_other
     assert isinstance(done, Done)
     assert done.degraded
     assert len(done.stories) == 1
+
+
+def test_a_group_lets_go_of_a_load_balancer_that_its_template_names_no_more(mock_cloud: Cloud) -> None:
+    more: dict[str, Any] = {
+        "scaling": {"min": 2, "max": 4, "target_cpu_percent": 60},
+        "load_balancer": {"front": {}, "inner": {}},
+        "dns": None,
+    }
+    for behind in (["front", "inner"], ["front"]):
+        # Nobody boots in moto's groups.
+        with suppress(NotUp):
+            changed = {"web": {"count": 2, "load_balancers": behind}}
+            operations.up(desk(mock_cloud, deployment(template=changed, **more)))
+        found = mock_cloud.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+        assert [one["LoadBalancerNames"] for one in found] == [[f"shop-{name}" for name in behind]]
+
+
+def test_plain_nodes_stay_until_the_group_that_takes_over_serves(
+    mock_cloud: Cloud, up: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scaled = deployment(scaling={"min": 2, "max": 4, "target_cpu_percent": 60})
+    plain = set(ids(mock_cloud))
+    # Those of moto's groups say nothing of themselves, as nodes do that hang in their boot.
+    done = operations.up(desk(mock_cloud, scaled))
+    assert isinstance(done, Done)
+    assert done.degraded
+    kept = {one.id for one in described(mock_cloud, "shop") if one.up and not one.group}
+    assert kept == plain
+    assert not [one for one in done.changed if one.startswith("-")]
+    grouped = [one.id for one in described(mock_cloud, "shop") if one.group]
+    tags: Any = [{"Key": "bootstrap:state", "Value": "operational"}]
+    mock_cloud.ec2.create_tags(Resources=grouped, Tags=tags)
+    again = operations.up(desk(mock_cloud, scaled))
+    assert isinstance(again, Done)
+    assert [one.partition(" (")[0] for one in again.changed] == [
+        "- 2 nodes of web: an auto scaling group takes over"
+    ]
+    assert set(ids(mock_cloud)) == set(grouped)
 
 
 def test_an_up_gives_way_to_a_down(mock_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

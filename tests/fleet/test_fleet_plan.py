@@ -11,6 +11,8 @@ from fleet_wanted import FILE, IMAGE, deployment, fresh, node, settled, wanted
 from rich.console import Console
 
 from fleet.actual import Actual
+from fleet.alarms import digest_of as digest_of_alarm
+from fleet.alarms import name_of
 from fleet.groups import ActualGroup
 from fleet.naming import Names
 from fleet.node_actions import AwaitService, Launch, PutScaling, RemoveScaling, Start, Terminate
@@ -128,6 +130,18 @@ def test_another_type_of_load_balancer_is_there_before_the_old_one_goes() -> Non
     shown = whats(plan(after, settled(before)))
     assert shown[0] == "+ application load balancer shop-front"
     assert shown[-1] == "- classic load balancer shop-front"
+    waited = shown.index("… until all nodes are operational and in service")
+    assert waited < next(number for number, one in enumerate(shown) if " name " in one)
+
+
+def test_an_alarm_follows_its_load_balancer_to_a_new_one() -> None:
+    alarm = {"late": {"watch": "latency", "above": 0.5}}
+    before = wanted(alarm=alarm)
+    (late,) = before.deployment.alarms
+    there = replace(settled(before), alarms={name_of(late, before.names): digest_of_alarm(late)})
+    assert plan(before, there).actions == ()
+    after = wanted(alarm=alarm, load_balancer={"front": {"type": "application"}})
+    assert "~ alarm late: latency above 0.5" in whats(plan(after, there))
 
 
 def test_ports_that_nobody_wants_open_are_closed() -> None:
