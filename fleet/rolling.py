@@ -77,7 +77,9 @@ class Rolling:
         try:
             why = why or self._forwards()
         except Paused:
-            self.changed.append("~ the roll-out rests: `invoke fleet.roll --resume` goes on")
+            rests = "the roll-out rests: `invoke fleet.roll --resume` goes on"
+            self.site.progress.note(rests)
+            self.changed.append(f"~ {rests}")
             return
         if why:
             self._backwards(why)
