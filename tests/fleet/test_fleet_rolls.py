@@ -23,10 +23,11 @@ pytestmark = pytest.mark.machines
 NAMES = Names("shop")
 # Two checks that fail, the time they take, and what the load balancer needs to act.
 THRESHOLD_SECONDS = 15.0
-# Long enough for hundreds of requests.
-SERVED_SECONDS = 10.0
+# Long enough for more than a hundred requests.
+SERVED_SECONDS = 5.0
+WATCH = "--watch=2"
 # After a canary, all that are left at once.
-PACE = ("--batch=3", "--watch=5")
+PACE = ("--batch=3", WATCH)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,8 @@ def shop(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]
 def test_an_image_is_replaced_under_load_without_a_failed_request(shop: Shop) -> None:
     second, old = shop.bake("second.toml"), {one.id for one in shop.nodes}
     with shop.load() as load:
-        time.sleep(8)
+        # Until there is traffic that new nodes can be held against.
+        time.sleep(6)
         began = time.monotonic()
         shop.invoke("fleet.roll", f"--image={second}", *PACE)
         ended = time.monotonic()
@@ -58,7 +60,7 @@ def test_an_image_is_replaced_under_load_without_a_failed_request(shop: Shop) ->
 def test_an_image_that_its_health_check_refuses_is_taken_back_and_nobody_notices(shop: Shop) -> None:
     refused, old = shop.bake("refused.toml"), {one.id for one in shop.nodes}
     with shop.load() as load:
-        failed = shop.invoke("fleet.roll", f"--image={refused}", "--watch=5", code=1)
+        failed = shop.invoke("fleet.roll", f"--image={refused}", WATCH, code=1)
     assert "was taken back" in failed.stderr
     assert "health check" in failed.stderr
     assert {one.id for one in shop.nodes} == old
@@ -74,7 +76,7 @@ def test_a_killed_desk_s_roll_out_is_gone_on_with_while_half_of_the_calls_are_th
         roll.wait()
         assert roll_record.load(shop.desk.cloud, NAMES) is not None
         for action in ("RunInstances", "TerminateInstances", "DescribeInstances", "DescribeInstanceHealth"):
-            shop.invoke("local.fault", f"--action={action}", "--count=5")
+            shop.invoke("local.fault", f"--action={action}", "--count=3")
         shop.invoke("fleet.roll", "--resume")
     assert not old & {one.id for one in shop.nodes}
     assert shop.zones == [2, 2]
