@@ -15,6 +15,7 @@ from bake.plan import plan
 from bake.spec import layers
 from bake.steps.venv import Venv
 from bench.cloud import ROOT
+from bench.errors import BenchError
 from bench.figures import Figure, median
 from bench.process import timed
 
@@ -51,12 +52,15 @@ def measure(ground: Ground) -> tuple[tuple[Figure, ...], dict[str, Any]]:
     """The bake's figures, and the phases behind them. The public image and the wheels are there already."""
     spec = project(ground.folder / "project")
     fetch_wheels(spec)
-    ground.say("cold: both layers from the public image")
+    ground.say("cold: all layers from the public image")
     cold = invoke(ground, "bake", f"--spec={spec}")
     ground.say(f"{cold.seconds:.1f} s; now the application changes")
     with (spec.parent.parent / "resizer" / "app.py").open("a") as code:
         code.write("\n# another line\n")
     changed = invoke(ground, "bake", f"--spec={spec}")
+    reused = [layer["reused"] for layer in changed.document["layers"]]
+    if reused != [True, True, False]:
+        raise BenchError(f"not the top layer alone was baked: {reused}")
     ground.say(f"{changed.seconds:.1f} s; now nothing changes")
     unchanged = [invoke(ground, "bake", f"--spec={spec}") for _ in range(_UNCHANGED_RUNS)]
     ground.say("the demonstration, that `invoke bake` ends with: a new node, then the same again")
@@ -82,9 +86,9 @@ def project(folder: Path) -> Path:
     for name in _SHIPPED:
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
     label = secrets.token_hex(3)
-    for name in ("base", "resizer"):
-        path = folder / "bake" / f"{name}.toml"
-        path.write_text(path.read_text().replace(f'name = "{name}"', f'name = "{name}-{label}"', 1))
+    for spec in layers(folder / "bake" / "resizer.toml"):
+        text = spec.path.read_text()
+        spec.path.write_text(text.replace(f'name = "{spec.name}"', f'name = "{spec.name}-{label}"', 1))
     return folder / "bake" / "resizer.toml"
 
 
