@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OPERATIONAL, STRANDED = "operational", "stranded"
 _GROUP = "aws:autoscaling:groupName"
 # EC2 takes two hundred values a filter.
-_FILTERED_AT_ONCE = 200
+FILTERED_AT_ONCE = 200
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -85,8 +85,8 @@ def described(cloud: Cloud, deployment: str, only: Collection[str] | None = None
 
 def _named(cloud: Cloud, filters: list[Any], ids: Sequence[str]) -> Iterator[Node]:
     # By a filter, since a call that names an instance that is gone fails as a whole.
-    for start in range(0, len(ids), _FILTERED_AT_ONCE):
-        some = {"Name": "instance-id", "Values": list(ids[start : start + _FILTERED_AT_ONCE])}
+    for start in range(0, len(ids), FILTERED_AT_ONCE):
+        some = {"Name": "instance-id", "Values": list(ids[start : start + FILTERED_AT_ONCE])}
         yield from _pages(cloud, [*filters, some])
 
 

@@ -136,8 +136,8 @@ def preferences(kind: Kind, order: Order | None, size: int) -> Any:
         "AutoRollback": bool(order and order.takes_back),
     }
     if order:
-        # The canary alone, then the rest.
-        chosen["CheckpointPercentages"] = sorted({math.ceil(100 / size), _ALL_PERCENT})
+        # The canary alone, then the rest. Auto Scaling rounds up to whole instances.
+        chosen["CheckpointPercentages"] = sorted({max(1, _ALL_PERCENT // size), _ALL_PERCENT})
         chosen["CheckpointDelay"] = int(order.watch_seconds) + _WATCH_GRACE_SECONDS
     return chosen
 

@@ -11,6 +11,7 @@ from aws.instance import RUNNING, STOPPED
 from aws.leftovers import LIVING
 from aws.patience import Clock, Patience, wait_for
 from fleet import lb
+from fleet.node import FILTERED_AT_ONCE
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 # EC2 takes a thousand ids a call.
 _AT_ONCE = 1000
 _LEFT = (*LIVING, "shutting-down")
+# To describe instances is what costs, and one that is left will do: EC2 shows five at least.
+_FEWEST = 5
 
 
 def drain(cloud: Cloud, balancers: Sequence[LoadBalancer], ids: Sequence[str]) -> None:
@@ -50,7 +53,7 @@ def terminate(cloud: Cloud, ids: Sequence[str], check: Callable[[], None], clock
 
     def gone() -> bool | None:
         check()
-        return None if _states(cloud, ids, _LEFT) else True
+        return None if _any_left(cloud, ids) else True
 
     wait_for(f"{len(ids)} nodes: becoming terminated", gone, RUNNING, clock)
 
@@ -70,15 +73,27 @@ def _until(
     wait_for(f"{len(ids)} nodes: becoming {' or '.join(states)}", look, patience, clock)
 
 
-def _states(cloud: Cloud, ids: Sequence[str], of: Sequence[str] = ()) -> dict[str, str]:
-    """The state of each, in a call for a thousand; only of those in one of some states, if any are named."""
+def _any_left(cloud: Cloud, ids: Sequence[str]) -> bool:
+    """Whether any is not terminated yet."""
+    pages = cloud.ec2.get_paginator("describe_instances")
+    left: Any = {"Name": "instance-state-name", "Values": list(_LEFT)}
+    return any(
+        page["Reservations"]
+        for batch in _batches(ids, FILTERED_AT_ONCE)
+        for page in pages.paginate(
+            Filters=[left, {"Name": "instance-id", "Values": batch}], PaginationConfig={"PageSize": _FEWEST}
+        )
+    )
+
+
+def _states(cloud: Cloud, ids: Sequence[str]) -> dict[str, str]:
+    """The state of each, in a call for a thousand."""
     found: dict[str, str] = {}
-    filters: Any = [{"Name": "instance-state-name", "Values": list(of)}] if of else []
     for batch in _batches(ids):
-        for group in cloud.ec2.describe_instances(InstanceIds=batch, Filters=filters)["Reservations"]:
+        for group in cloud.ec2.describe_instances(InstanceIds=batch)["Reservations"]:
             found |= {one["InstanceId"]: one["State"]["Name"] for one in group["Instances"]}
     return found
 
 
-def _batches(ids: Sequence[str]) -> list[list[str]]:
-    return [list(ids[start : start + _AT_ONCE]) for start in range(0, len(ids), _AT_ONCE)]
+def _batches(ids: Sequence[str], size: int = _AT_ONCE) -> list[list[str]]:
+    return [list(ids[start : start + size]) for start in range(0, len(ids), size)]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fleet.actual import Actual
     from fleet.command import Desk
     from fleet.deployment import Deployment
+    from fleet.service import Look
     from fleet.wanted import Kind
 
 _BEFORE = timedelta(minutes=5)
@@ -73,9 +74,9 @@ def roll(desk: Desk, order: Order, clock: Clock = time) -> Outcome | Plan:
         return Outcome(site.names.deployment, (), site.watch().look().standings)
     changed: list[str] = []
     with at_work(desk, changed) as held:
-        record = _begun(held, order, kinds, actual)
-        Rolling(held, record, changed, clock).through()
-    return _told(desk, changed, _beside_the_file(asked, order))
+        rolling = Rolling(held, _begun(held, order, kinds, actual), changed, clock)
+        rolling.through()
+    return _told(desk, changed, rolling.last, _beside_the_file(asked, order))
 
 
 def resume(desk: Desk, clock: Clock = time) -> Outcome:
@@ -97,8 +98,9 @@ def resume(desk: Desk, clock: Clock = time) -> Outcome:
         roll_record.wished(desk.cloud, held.names)
         if not record.back:
             act(held, _templates(held, list(record.turns), describe(desk.cloud, held.need)), [])
-        Rolling(held, record, changed, clock).through()
-    return _told(desk, changed)
+        rolling = Rolling(held, record, changed, clock)
+        rolling.through()
+    return _told(desk, changed, rolling.last)
 
 
 def abort(desk: Desk, clock: Clock = time) -> Outcome:
@@ -223,5 +225,5 @@ def _beside_the_file(deployment: Deployment, order: Order) -> list[str]:
     return [f"{told}: `fleet.up` and the next roll-out go by it"]
 
 
-def _told(desk: Desk, changed: Sequence[str], notes: Sequence[str] = ()) -> Outcome:
-    return told(desk, changed, desk.site.watch().look(), notes)
+def _told(desk: Desk, changed: Sequence[str], seen: Look | None = None, notes: Sequence[str] = ()) -> Outcome:
+    return told(desk, changed, seen or desk.site.watch().look(), notes)

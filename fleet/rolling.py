@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from fleet.node_actions import Terminate
 from fleet.plan import count_of
 from fleet.roll_record import Paused, Record, Turn
 from fleet.rollout import Await, Done, Launch, Move, Retire, Standing, next_move
-from fleet.service import LOST, UP, balancers_of
+from fleet.service import LOST, UP, Look, balancers_of
 from fleet.traffic import traffic
 from fleet.verdict import Limits, Traffic, faults
 
@@ -34,6 +34,24 @@ _LATEST_SECONDS = 180.0
 _NAMED = 5
 
 
+@dataclass(frozen=True)
+class _Way:
+    """One template's way: to what is wanted now, or back to what its nodes were made of."""
+
+    kind: Kind
+    turn: Turn
+    forwards: bool
+
+    def leads_to(self, node: Node) -> bool:
+        """Whether a node is as all are to be."""
+        return (node.digest == self.turn.new_digest) == self.forwards
+
+    @property
+    def launches(self) -> bool:
+        """Whether nodes can be launched: what the old ones came from may not be there any more."""
+        return self.forwards or bool(self.turn.old_version)
+
+
 @dataclass
 class Rolling:
     """One process's part in a roll-out."""
@@ -48,7 +66,9 @@ class Rolling:
     seen: dict[str, ActualTemplate] = field(default_factory=dict)
     """The launch templates, as the last look found them."""
     staying: tuple[Node, ...] = ()
-    """The good nodes of that look, and those that came since."""
+    """The good nodes that served at that look, and those that came since."""
+    last: Look | None = None
+    """The last look at all nodes, unless something has been done since."""
 
     def through(self) -> None:
         """To the end: forwards, or back where the new nodes do worse. Raises RolledBack."""
@@ -57,7 +77,9 @@ class Rolling:
         try:
             why = why or self._forwards()
         except Paused:
-            self.changed.append("~ the roll-out rests: `invoke fleet.roll --resume` goes on")
+            rests = "the roll-out rests: `invoke fleet.roll --resume` goes on"
+            self.site.progress.note(rests)
+            self.changed.append(f"~ {rests}")
             return
         if why:
             self._backwards(why)
@@ -74,10 +96,11 @@ class Rolling:
             for name, turn in self.record.turns.items():
                 kind = self.site.need.kind(name)
                 if kind.scaling:
+                    self.last = None
                     refreshing.forwards(self.site, kind, self.record.order, self._obey, self._watched)
                     self.changed.append(f"~ {self.site.names.of(name)} refreshed to {turn.image_id}")
                 else:
-                    self._advance(kind, turn, _made_of(turn.new_digest), forwards=True)
+                    self._advance(_Way(kind, turn, forwards=True))
         except DoesWorse as bad:
             if not self.record.order.takes_back:
                 hint = "all is left as it is; `fleet.roll --resume` goes on, `fleet.roll --abort` goes back"
@@ -95,20 +118,21 @@ class Rolling:
                 launch_templates.use(self.site.cloud, there, turn.old_version, turn.old_digest)
             kind = self.site.need.kind(name)
             if kind.scaling:
+                self.last = None
                 refreshing.backwards(self.site, kind)
                 self.changed.append(f"~ {self.site.names.of(name)} refreshed to what was before")
             else:
-                self._advance(kind, turn, _not_made_of(turn.new_digest), forwards=False)
+                self._advance(_Way(kind, turn, forwards=False))
 
-    def _advance(self, kind: Kind, turn: Turn, good: Callable[[Node], bool], *, forwards: bool) -> None:
+    def _advance(self, way: _Way) -> None:
         """One template, until all its nodes are good ones.
 
         How they stand follows from what was done, but before nodes go, and at the end, it is looked again.
         """
-        came, watched, looked = datetime.now(UTC), not forwards, True
-        standing = self._standing(kind, good, forwards=forwards)
+        came, watched, looked = datetime.now(UTC), not way.forwards, True
+        standing = self._standing(way)
         while True:
-            if forwards:
+            if way.forwards:
                 self._obey()
             move = next_move(standing, self.record.order.pace)
             ends = isinstance(move, Retire | Done)
@@ -116,66 +140,69 @@ class Rolling:
                 self._watched(came, len(standing.fresh) / standing.all)
                 watched, looked = True, False
             elif ends and not looked:
-                known = forwards and isinstance(move, Retire) and balancers_of(self.site.need, kind.name)
-                again = (
-                    self._seen_again(kind, standing)
-                    if known
-                    else self._standing(kind, good, forwards=forwards)
-                )
-                standing, looked = again, True
-            elif isinstance(move, Done) or (
-                isinstance(move, Launch) and not forwards and not turn.old_version
-            ):
+                standing, looked = self._looked_again(way, standing, move), True
+            elif isinstance(move, Done) or (isinstance(move, Launch) and not way.launches):
                 return
             else:
-                standing, looked = self._moved(kind, move, standing, forwards=forwards), False
+                standing, looked = self._moved(way, move, standing), False
                 if isinstance(move, Await):
-                    came, watched = datetime.now(UTC), not forwards
+                    came, watched = datetime.now(UTC), not way.forwards
 
-    def _moved(self, kind: Kind, move: Move, standing: Standing, *, forwards: bool) -> Standing:
+    def _moved(self, way: _Way, move: Move, standing: Standing) -> Standing:
         """How a template's nodes stand after a move."""
+        self.last = None
         if isinstance(move, Launch):
-            return standing.launched(self._launch(kind, move.count))
+            return standing.launched(self._launch(way.kind, move.count))
         if isinstance(move, Await):
-            self._await(move.ids, forwards=forwards)
+            self._await(move.ids, forwards=way.forwards)
             return standing.arrived()
         if isinstance(move, Retire):
-            self._retire(kind, move)
+            self._retire(way.kind, move)
             return standing.without(move.ids)
         return standing
 
-    def _standing(self, kind: Kind, good: Callable[[Node], bool], *, forwards: bool) -> Standing:
+    def _standing(self, way: _Way) -> Standing:
         """How a template's nodes stand. On the way back nobody waits for nodes that were lost before."""
-        look = self.site.watch().look()
-        of_kind = [one for one in look.standings if one.node.template == kind.name and not one.node.group]
+        kind, self.last = way.kind, self.site.watch().look()
+        plain = [one for one in self.last.standings if one.node.template == kind.name and not one.node.group]
+        new = [one for one in plain if way.leads_to(one.node)]
+        old = [one for one in plain if not way.leads_to(one.node)]
         # Those that do not serve go first: nobody misses them.
-        old = sorted((one for one in of_kind if not good(one.node)), key=lambda one: one.verdict == UP)
-        new = [one for one in of_kind if good(one.node)]
-        passed = (
-            self.given_up if forwards else {one.node.id for one in new if one.verdict == LOST} | self.given_up
+        old.sort(key=lambda one: one.verdict == UP)
+        passed = self.given_up | (
+            set() if way.forwards else {one.node.id for one in new if one.verdict == LOST}
         )
         self.seen = launch_templates.described(self.site.cloud, self.site.names.deployment)
-        self.staying = tuple(one.node for one in new)
+        self.staying = tuple(one.node for one in new if one.verdict == UP or one.node.id in passed)
         return Standing(
             wanted=count_of(kind, Actual(templates=self.seen)),
             old=tuple(one.node.id for one in old),
-            fresh=tuple(one.node.id for one in new if one.verdict == UP or one.node.id in passed),
+            fresh=tuple(one.id for one in self.staying),
             coming=tuple(one.node.id for one in new if one.verdict != UP and one.node.id not in passed),
         )
 
-    def _seen_again(self, kind: Kind, standing: Standing) -> Standing:
-        """How nodes stand before old ones go: of these, the load balancers know who is not missed.
+    def _looked_again(self, way: _Way, standing: Standing, move: Move) -> Standing:
+        """How nodes stand before old ones go, or at the end."""
+        behind = balancers_of(self.site.need, way.kind.name)
+        if way.forwards and behind and isinstance(move, Retire):
+            return self._seen_by_balancers(way.kind, standing)
+        return self._standing(way)
 
-        To describe nodes is what costs, so only the new ones are.
+    def _seen_by_balancers(self, kind: Kind, standing: Standing) -> Standing:
+        """How nodes stand, as load balancers see them.
+
+        To describe nodes is what costs, so only the new ones are that do not serve, if there are any.
         """
         watch = self.site.watch()
-        serving, look = watch.serving(kind.name), watch.look(standing.fresh)
-        self.staying = tuple(one.node for one in look.standings)
+        serving = watch.serving(kind.name)
+        silent = [one for one in standing.fresh if one not in serving]
+        there = [one.node.id for one in watch.look(silent).standings] if silent else []
+        self.staying = tuple(one for one in self.staying if one.id in serving)
         return replace(
             standing,
             old=tuple(sorted(standing.old, key=lambda one: one in serving)),
-            fresh=tuple(one.node.id for one in look.standings if one.verdict == UP),
-            coming=tuple(one.node.id for one in look.standings if one.verdict != UP),
+            fresh=tuple(one for one in standing.fresh if one in serving),
+            coming=tuple(there),
         )
 
     def _launch(self, kind: Kind, count: int) -> tuple[str, ...]:
@@ -248,11 +275,3 @@ class Rolling:
         if wish == "abort":
             self.record = replace(self.record, order=replace(self.record.order, takes_back=True))
             raise DoesWorse("it was asked for")
-
-
-def _made_of(digest: str) -> Callable[[Node], bool]:
-    return lambda node: node.digest == digest
-
-
-def _not_made_of(digest: str) -> Callable[[Node], bool]:
-    return lambda node: node.digest != digest

@@ -87,6 +87,17 @@ def install(clock: Callable[[], float] = time.time) -> None:
 
         return set_alarm_state
 
+    def wrap_listing(original: Callable[..., Any]) -> Callable[..., Any]:
+        def describe_alarms(response: Any) -> Any:
+            """All that is asked for must hold; moto goes by the first alone."""
+            answer, state = original(response), response._get_param("StateValue")
+            for alarms in answer.result.values():
+                alarms[:] = [one for one in alarms if state in (None, one.state_value)]
+            return answer
+
+        return describe_alarms
+
+    replace("moto.cloudwatch.responses:CloudWatchResponse.describe_alarms", wrap_listing)
     replace("moto.cloudwatch.models:CloudWatchBackend.put_metric_alarm", wrap)
     replace("moto.cloudwatch.models:CloudWatchBackend.set_alarm_state", wrap_by_hand)
     add("moto.cloudwatch.responses:CloudWatchResponse.describe_alarm_history", _describe_history)

@@ -183,6 +183,7 @@ HOOKED: dict[str, tuple[str, ...]] = {
         "self", "metric", "query_num",
     ),
     "moto.cloudwatch.responses:CloudWatchResponse.get_metric_statistics": ("self",),
+    "moto.cloudwatch.responses:CloudWatchResponse.describe_alarms": ("self",),
 }  # fmt: skip
 
 # "module:Class.method" that moto lacks and we add; an upgrade that brings one must be looked at.

@@ -186,13 +186,22 @@ def _replacing(refresh: Refresh, view: _View, now: float) -> Turn:
     broken = [one for one in free if one not in view.serving_old]
     serving = sorted((one for one in free if one in view.serving_old), key=lambda one: (one.launched, one.id))
     may_go = max(0, len(view.serving_old) + len(view.ready) - _least(refresh, view))
-    going = [*broken, *serving[:may_go]]
+    due = _due(refresh, view)
+    going = [*broken, *serving[:may_go]][:due]
     if refresh.preferences.standby == "Terminate":
         going += view.standby
     reason = "" if going or free else "Waiting for instances in standby or protected from scale in."
-    surge = min(_room(refresh, view), len(view.old) - len([one for one in going if one.counts]))
+    surge = min(_room(refresh, view), due - len([one for one in going if one.counts]))
     shown = replace(refresh, reason=reason) if not refresh.rolling_back else refresh
     return Turn(shown, max(0, surge), tuple(one.id for one in going))
+
+
+def _due(refresh: Refresh, view: _View) -> int:
+    """How many are still to be replaced until the next checkpoint, before which no others come."""
+    marks, total = refresh.preferences.checkpoints, len(refresh.old)
+    ahead = refresh.passed < len(marks) and not refresh.rolling_back
+    mark = marks[refresh.passed] if ahead else 100
+    return max(0, math.ceil(total * mark / 100) - (total - len(view.old)))
 
 
 def _least(refresh: Refresh, view: _View) -> int:

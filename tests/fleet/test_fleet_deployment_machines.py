@@ -86,9 +86,7 @@ def test_a_deployment_lives_from_its_file_to_nothing_left(
     trial: tuple[Cloud, Deployment], desk: Desk
 ) -> None:
     cloud, wanted = trial
-    up = _done(operations.up(at_desk(cloud, wanted)))
-    assert [one.verdict for one in up.nodes] == ["up", "up"]
-    assert _asked(desk, "www.trial.test") == {one.node.id for one in up.nodes}
+    _bring_up(desk, wanted)
 
     with counted(cloud) as calls:
         assert _done(operations.up(at_desk(cloud, wanted))).changed == ()
@@ -111,14 +109,19 @@ def test_the_other_load_balancers_carry_traffic_to_all_nodes_and_leave_nothing(
     trial: tuple[Cloud, Deployment], desk: Desk
 ) -> None:
     cloud, wanted = trial
-    up = _done(operations.up(at_desk(cloud, wanted)))
-    assert [one.verdict for one in up.nodes] == ["up", "up"]
-    assert _asked(desk, "www.trial.test") == {one.node.id for one in up.nodes}
+    _bring_up(desk, wanted)
     operations.down(at_desk(cloud, wanted))
     assert lb.ours(cloud, "trial") == []
     groups = cloud.elbv2.describe_target_groups()["TargetGroups"]
     assert not [one for one in groups if one["TargetGroupName"].startswith("trial")]
     assert _done(operations.down(at_desk(cloud, wanted))).changed == ()
+
+
+def _bring_up(desk: Desk, wanted: Deployment) -> None:
+    """Bring both nodes into service, and see that both answer for the name."""
+    up = _done(operations.up(at_desk(desk.cloud, wanted)))
+    assert [one.verdict for one in up.nodes] == ["up", "up"]
+    assert _asked(desk, "www.trial.test") == {one.node.id for one in up.nodes}
 
 
 def _asked(desk: Desk, name: str) -> set[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fleet_rolls import NAMES, PACE, Stage, stage_of
 
-from fleet import history, operations, roll_commands, roll_record, rolling
+from fleet import history, lb, operations, roll_commands, roll_record, rolling
 from fleet.errors import DoesWorse, NotThere, RolledBack, UnderWay
 from fleet.operations import Nodes
 from fleet.outcome import Done
@@ -81,8 +81,6 @@ def test_a_canary_that_strands_is_taken_back_and_the_old_ones_stay(stage: Stage)
 def test_a_canary_that_its_health_check_refuses_is_not_waited_for_as_one_that_boots(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fleet import lb
-
     healthy = lb.health
     new = stage.new
 
@@ -204,6 +202,34 @@ def test_nodes_that_rest_go_first(stage: Stage) -> None:
     stage.clock.meanwhile = lambda: gone.append(before - {one.id for one in stage.nodes})
     stage.roll()
     assert next(one for one in gone if one) == {resting}
+    assert stage.images == {"new": 3}
+
+
+def test_a_canary_that_serves_no_more_is_waited_for_before_an_old_one_goes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (balancer,) = lb.ours(stage.cloud, "shop")
+    left: list[str] = []
+    serving: list[set[str]] = []
+
+    def canary_leaves_while_it_is_watched(*_: object) -> Traffic:
+        if not left:
+            left.extend(stage.ids(stage.new))
+            lb.deregister(stage.cloud, balancer, left)
+        return BUSY
+
+    def note(**_: object) -> None:
+        serving.append(set(lb.health(stage.cloud, balancer)))
+
+    monkeypatch.setattr(rolling, "traffic", canary_leaves_while_it_is_watched)
+    events = stage.cloud.ec2.meta.events
+    events.register("before-call.ec2.TerminateInstances", note)
+    try:
+        stage.roll()
+    finally:
+        events.unregister("before-call.ec2.TerminateInstances", note)
+    assert len(left) == 1
+    assert all(set(left) <= one for one in serving)
     assert stage.images == {"new": 3}
 
 

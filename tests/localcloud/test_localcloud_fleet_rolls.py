@@ -172,13 +172,19 @@ def test_a_group_is_refreshed_to_the_new_image_and_never_smaller_than_wanted(sho
     assert shop.launches_from == "new"
 
 
+def test_the_canary_of_a_group_is_watched_alone(shop: Shop) -> None:
+    seen = Counter[tuple[int, int]]()
+    shop.meanwhile = lambda: seen.update([(shop.images["old"], shop.images["new"])])
+    shop.roll(watch_seconds=40.0)
+    assert seen[SIZE - 1, 1] > 20
+    assert shop.images == {"new": SIZE}
+
+
 def test_a_pause_cancels_the_refresh_and_a_resume_replaces_what_is_left(shop: Shop) -> None:
     shop.pause_at_the_first_new_node()
     shop.roll()
-    rested = shop.images
     assert shop.refreshes == ["Cancelled"]
-    assert rested["new"]
-    assert rested["old"]
+    assert shop.images == {"new": 1, "old": SIZE - 1}
     shop.meanwhile = lambda: None
     new = {one.id for one in described(shop.cloud, "shop") if one.image_id == shop.new}
     roll_commands.resume(shop.desk(), shop)

@@ -126,6 +126,16 @@ def test_a_checkpoint_makes_it_pause() -> None:
     assert run.now > 160
 
 
+def test_none_comes_before_a_checkpoint_but_those_that_it_counts() -> None:
+    wanted = {"min_healthy": 100, "max_healthy": 150, "checkpoints": (50, 100), "checkpoint_delay": 60.0}
+    run = Run(*refresh_of(2, **wanted), desired=2)
+    for _ in range(40):
+        run.turn()
+    assert (run.refresh.percent, run.launched, len(run.members)) == (50, 1, 2)
+    run.until_over()
+    assert (run.refresh.status, run.launched) == ("Successful", 2)
+
+
 def test_a_cancelled_refresh_ends_and_leaves_the_rest() -> None:
     run = Run(*refresh_of(4), desired=4)
     run.turn()

@@ -141,6 +141,19 @@ def test_a_rollback_by_itself_needs_fixed_versions(cloud: ScalingCloud) -> None:
             refresh(cloud, Preferences={"AutoRollback": True}, **desired)
 
 
+def test_alarms_are_listed_by_name_and_state_at_once(cloud: ScalingCloud) -> None:
+    alarm = {
+        "Statistic": "Average", "Period": 60, "EvaluationPeriods": 2, "Threshold": 50.0,
+        "ComparisonOperator": "GreaterThanThreshold", **LOAD,
+    }  # fmt: skip
+    for name in ("web-quiet", "web-busy", "other"):
+        cloud.cloudwatch.put_metric_alarm(AlarmName=name, **alarm)
+    for name in ("web-busy", "other"):
+        cloud.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by hand")
+    found = cloud.cloudwatch.describe_alarms(AlarmNamePrefix="web-", StateValue="ALARM")
+    assert [one["AlarmName"] for one in found["MetricAlarms"]] == ["web-busy"]
+
+
 def test_an_alarm_begins_with_insufficient_data_and_keeps_its_state(cloud: ScalingCloud) -> None:
     alarm = {
         "AlarmName": "busy", "Statistic": "Average", "Period": 60, "EvaluationPeriods": 2, "Threshold": 50.0,
