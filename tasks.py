@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
@@ -26,23 +27,12 @@ from rich.markup import escape
 
 from aws import tasks as aws_tasks
 from aws.errors import AwsError
-from bake import image_tasks
 from bake import tasks as bake_tasks
 from bake.errors import BakeError
-from fleet import (
-    bootstrap_tasks,
-    deployment_tasks,
-    dns_tasks,
-    lb_tasks,
-    node_tasks,
-    resizer_tasks,
-    roll_tasks,
-)
 from fleet import tasks as fleet_tasks
 from fleet.demo import Demo
 from fleet.errors import FleetError
 from localcloud import control, needs
-from localcloud import tasks as local_tasks
 from localcloud.errors import LocalCloudError
 from localcloud.site import site_from_environment
 from resizer.errors import ResizerError
@@ -50,7 +40,6 @@ from resizer.errors import ResizerError
 # The benchmarks live with the tests, which are no package; like them, they need a clone.
 sys.path.append(str(Path(__file__).parent / "tests"))
 from bench.errors import BenchError
-from bench.tasks import TASKS as BENCH_TASKS
 
 ROOT_ERRORS = (AwsError, BakeError, BenchError, FleetError, LocalCloudError, ResizerError)
 CLOUDS = ("local", "aws")
@@ -92,12 +81,17 @@ _CLOUD_HELP = {
 }
 
 
+def never(_: Mapping[str, Any]) -> bool:
+    """What most calls' options say of doing without a cloud."""
+    return False
+
+
 def at_the_desk(
     room_task: Any,
     *,
     cloud: bool,
     plans_alone: bool = False,
-    alone: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+    alone: Callable[[Mapping[str, Any]], bool] = never,
     then: Callable[[Any, str], Any] = lambda outcome, _: outcome,
 ) -> Task[Any]:
     """A room's task as people call it: with --json, with --cloud where it talks to one, with exit codes.
@@ -110,6 +104,9 @@ def at_the_desk(
 
     @functools.wraps(body)
     def call(context: Context, *args: Any, **kwargs: Any) -> None:
+        if "--help" in (*args, *kwargs.values()):
+            # Invoke gives a task that wants a value whatever comes next.
+            _fail("--help was taken for a value", "`invoke --help TASK` shows what a task takes")
         as_json = kwargs.pop("json", False)
         where = kwargs.pop("cloud", "") or context.config.get("cloud", "local")
         install = kwargs.pop("install", True) if cloud else True
@@ -149,7 +146,7 @@ def _signature(body: Callable[..., Any], *, cloud: bool) -> inspect.Signature:
 def demonstrate(baked: object, cloud: str) -> object:
     """After a bake of the resizer on the local cloud, where nodes cost nothing, have one serve."""
     if cloud == "local" and isinstance(baked, bake_tasks.BakeDone) and baked.image.name == "resizer":
-        return Shown(baked, fleet_tasks.demonstration_of(baked.image.id))
+        return Shown(baked, fleet_tasks.demonstration_of(baked.cloud, baked.image.id))
     return baked
 
 
@@ -261,37 +258,46 @@ def test(context: Context, unit: bool = False) -> None:
         context.run(f"{sys.executable} -m pytest -m machines --numprocesses=2 --dist=loadfile", echo=True)
 
 
-def _collection(name: str, tasks: Iterable[Any], *, cloud: bool = True) -> Collection:
-    """A room's tasks as people call them, under one word."""
+# Of these modules TASKS talk to a cloud, and TASKS_WITHOUT_CLOUD do not.
+_COLLECTIONS = {
+    "images": ("bake.image_tasks",),
+    "fleet": ("fleet.deployment_tasks", "fleet.node_tasks", "fleet.roll_tasks"),
+    "dns": ("fleet.dns_tasks",),
+    "bootstrap": ("fleet.bootstrap_tasks",),
+    "lb": ("fleet.lb_tasks",),
+    "resizer": ("fleet.resizer_tasks",),
+    "local": ("localcloud.tasks",),
+    "bench": ("bench.tasks",),
+}
+
+
+def _collection(name: str) -> Collection:
+    """Tasks as people call them, under one word."""
     made = Collection(name)
-    for one in tasks:
-        made.add_task(at_the_desk(one, cloud=cloud))
+    for module in map(import_module, _COLLECTIONS[name]):
+        for one in getattr(module, "TASKS_WITHOUT_CLOUD", ()):
+            made.add_task(at_the_desk(one, cloud=False))
+        for one in getattr(module, "TASKS", ()):
+            made.add_task(at_the_desk(one, cloud=True, alone=getattr(module, "needs_no_cloud", never)))
     return made
 
 
-def _namespace() -> Collection:
+def collection(words: Iterable[str] = ()) -> Collection:
+    """All tasks; for a command line that names some, no more collections than it names.
+
+    The import of all costs every command a quarter of a second.
+    """
     root = Collection(setup, check, test)
     root.add_task(at_the_desk(bake_tasks.bake, cloud=True, plans_alone=True, then=demonstrate))
     for one in (bake_tasks.verify, aws_tasks.sweep, fleet_tasks.demo):
         root.add_task(at_the_desk(one, cloud=True))
-    bootstrap = _collection("bootstrap", bootstrap_tasks.TASKS, cloud=False)
-    bootstrap.add_task(at_the_desk(bootstrap_tasks.run, cloud=True, alone=bootstrap_tasks.needs_no_cloud))
-    resizer = _collection("resizer", resizer_tasks.IN_A_BUCKET)
-    for one in resizer_tasks.HERE:
-        resizer.add_task(at_the_desk(one, cloud=False))
-    for each in (
-        _collection("images", image_tasks.TASKS),
-        _collection("fleet", (*deployment_tasks.TASKS, *node_tasks.TASKS, *roll_tasks.TASKS)),
-        _collection("dns", dns_tasks.TASKS),
-        bootstrap,
-        _collection("lb", lb_tasks.TASKS),
-        resizer,
-        _collection("local", local_tasks.TASKS, cloud=False),
-        _collection("bench", BENCH_TASKS, cloud=False),
-    ):
-        root.add_collection(each)
+    named = {word.partition(".")[0] for word in words}
+    partial = named & {*root.tasks, *_COLLECTIONS} and "--complete" not in named
+    for name in _COLLECTIONS:
+        if name in named or not partial:
+            root.add_collection(_collection(name))
     root.configure({"cloud": os.environ.get("INVOKE_CLOUD", "local")})
     return root
 
 
-ns = _namespace()
+ns = collection(sys.argv[1:] if Path(sys.argv[0]).name in ("invoke", "inv") else ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from bake.progress import Progress, Timing
 from bake.shelf import Shelf
 
 if TYPE_CHECKING:
+    from aws.session import Cloud
     from bake.bakery import Layer
     from bake.image import Image
     from bake.report import TestReport
@@ -45,6 +46,8 @@ class BakeDone:
     layers: tuple[Layer, ...]
     timings: tuple[Timing, ...]
     manifest: Path
+    cloud: Cloud = field(repr=False)
+    """Where it was baked, for who goes on with it."""
     degraded: bool = False
 
     @property
@@ -172,7 +175,7 @@ def bake(
     kitchen = replace(_kitchen(subnet), patience=patience, care=care)
     layers = bakery.bake(kitchen, Path(spec), force=force, resume=resume)
     top = layers[-1].image
-    return BakeDone(layers, kitchen.progress.timings, kitchen.shelf.manifest(top.id))
+    return BakeDone(layers, kitchen.progress.timings, kitchen.shelf.manifest(top.id), kitchen.cloud)
 
 
 def planned(path: Path, *, force: bool, answers: bool) -> Planned:

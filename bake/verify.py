@@ -129,6 +129,8 @@ def suite_argv(trial: Trial, tests: Sequence[Path], junit: Path) -> list[str]:
     return [
         sys.executable, "-m", "pytest", *map(str, tests),
         "--override-ini=addopts=", "--override-ini=junit_family=xunit1", "-p", "no:cacheprovider",
+        # Where Hypothesis is installed, its plugin costs a suite that does not use it two seconds.
+        "-p", "no:hypothesispytest",
         "-p", "bake.pernode", f"--numprocesses={len(trial.nodes)}", "--dist=loadgroup",
         "-q", "-ra", "--color=no", "--tb=short",
         f"--hosts={hosts}", "--sudo", f"--ssh-config={trial.ssh_config}",

@@ -203,4 +203,5 @@ def check(
     return Checkup(tuple(one.name for one in scripts), tuple(found), shellchecked=asked)
 
 
-TASKS: tuple[Any, ...] = (new, check)
+TASKS_WITHOUT_CLOUD: tuple[Any, ...] = (new, check)
+TASKS: tuple[Any, ...] = (run,)

@@ -23,6 +23,8 @@ from aws.userdata import node_user_data
 from fleet.errors import NotServing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws.place import Place
     from aws.session import Cloud
 
@@ -65,8 +67,10 @@ class Demo:
         return f"{self.instance_id} serves at http://{self.address}/, try:\n\n    {self.curl}\n"
 
 
-def show(cloud: Cloud, image_id: str, photograph: bytes, subnet: str = "") -> Demo:
+def show(cloud: Cloud, image_id: str, paint: Callable[[], bytes], subnet: str = "") -> Demo:
     """Have a node of this image serving the photograph; a demonstration of another image is ended.
+
+    It is painted only when the bucket does not have it yet.
 
     Raises NotServing with the console's last lines when it does not answer in time.
     """
@@ -77,7 +81,7 @@ def show(cloud: Cloud, image_id: str, photograph: bytes, subnet: str = "") -> De
     current = [one["InstanceId"] for one in running if one["ImageId"] == image_id]
     run = Run(id=NAME, expires=datetime.now(UTC) + _LIFETIME)
     _have_bucket(cloud, run, bucket)
-    _have_photograph(cloud, bucket, photograph)
+    _have_photograph(cloud, bucket, paint)
     if not current:
         current = list(_launch(cloud, run, find_place(cloud, subnet), image_id, bucket))
     (node, *_) = wait_running(cloud, current[:1])
@@ -120,14 +124,12 @@ def _have_bucket(cloud: Cloud, run: Run, name: str) -> None:
         temporary.create_bucket(cloud, name, run.tags())
 
 
-def _have_photograph(cloud: Cloud, bucket: str, photograph: bytes) -> None:
-    """Put the photograph unless it lies there: a bake that changes nothing writes nothing."""
+def _have_photograph(cloud: Cloud, bucket: str, paint: Callable[[], bytes]) -> None:
+    """Put the photograph unless one lies there: a bake that changes nothing writes nothing."""
     try:
-        found = cloud.s3.head_object(Bucket=bucket, Key=KEY)
+        cloud.s3.head_object(Bucket=bucket, Key=KEY)
     except ClientError:
-        found = None
-    if found is None or found["ContentLength"] != len(photograph):
-        cloud.s3.put_object(Bucket=bucket, Key=KEY, Body=photograph, ContentType="image/jpeg")
+        cloud.s3.put_object(Bucket=bucket, Key=KEY, Body=paint(), ContentType="image/jpeg")
 
 
 def _have_group(cloud: Cloud, run: Run, place: Place) -> str:

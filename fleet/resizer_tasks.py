@@ -260,5 +260,5 @@ def _say(text: str) -> None:
     _stderr.print(escape(text), highlight=False, soft_wrap=True)
 
 
-HERE = (url, serve, stats_, warm_)
-IN_A_BUCKET = (put, purge)
+TASKS_WITHOUT_CLOUD = (url, serve, stats_, warm_)
+TASKS = (put, purge)

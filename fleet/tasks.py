@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 from invoke.tasks import task
 
 from aws.session import connect
 from bake import image as images
 from fleet import demo as demonstration
+
+if TYPE_CHECKING:
+    from aws.session import Cloud
 
 
 @task(
@@ -18,12 +23,15 @@ from fleet import demo as demonstration
 )
 def demo(_: Context, image: str = "resizer", subnet: str = "") -> demonstration.Demo:
     """Have a node of a verified image serving resized photographs, and print the line that fetches one."""
-    return demonstration_of(image, subnet)
+    return demonstration_of(connect(), image, subnet)
 
 
-def demonstration_of(image: str, subnet: str = "") -> demonstration.Demo:
+def demonstration_of(cloud: Cloud, image: str, subnet: str = "") -> demonstration.Demo:
     """A node of an image, by id or name, serving a photograph painted by code."""
+    return demonstration.show(cloud, images.find(cloud, image).id, _painted, subnet)
+
+
+def _painted() -> bytes:
     from resizer.photograph import photograph
 
-    cloud = connect()
-    return demonstration.show(cloud, images.find(cloud, image).id, photograph(2400, 1600), subnet)
+    return photograph(2400, 1600)

@@ -246,4 +246,4 @@ def _machine(instance: str) -> dict[str, Any]:
     return dict(chosen[0])
 
 
-TASKS: tuple[Any, ...] = (up, down, status, reset, ssh, console, env, fault)
+TASKS_WITHOUT_CLOUD: tuple[Any, ...] = (up, down, status, reset, ssh, console, env, fault)

@@ -15,9 +15,9 @@ from PIL import Image
 pytestmark = pytest.mark.machines
 
 
-def test_a_bake_ends_with_a_verified_image_of_two_layers(baked: dict[str, Any]) -> None:
+def test_a_bake_ends_with_a_verified_image_of_three_layers(baked: dict[str, Any]) -> None:
     assert baked["state"] == "verified"
-    assert [layer["spec"] for layer in baked["layers"]] == ["base.toml", "resizer.toml"]
+    assert [layer["spec"] for layer in baked["layers"]] == ["base.toml", "libraries.toml", "resizer.toml"]
     assert baked["layers"][-1]["image_id"] == baked["image_id"]
 
 

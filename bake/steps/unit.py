@@ -45,12 +45,11 @@ class Unit:
 
     def apply(self, machine: Machine) -> None:
         """See Step: unmask first, as systemctl neither enables nor disables a masked unit."""
-        name = quote(self.name)
+        # Nothing is started here, so systemd need not read its units again: the next boot does.
+        name, tell = quote(self.name), "systemctl -q --no-reload"
         act = f"mask {name}" if self.masked else f"{'enable' if self.enabled else 'disable'} {name}"
-        free = "" if self.masked else f"systemctl -q unmask {name} && "
-        must(
-            self, machine, f"{free}systemctl -q {act}", hint="is the unit's file shipped by an earlier step?"
-        )
+        free = "" if self.masked else f"{tell} unmask {name} && "
+        must(self, machine, f"{free}{tell} {act}", hint="is the unit's file shipped by an earlier step?")
 
     def _wanted(self) -> tuple[str, ...]:
         if self.masked:

@@ -33,14 +33,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         session = boto3.Session(region_name="eu-central-1")
-        yield Cloud(
-            session.client("ec2"),
-            session.client("iam"),
-            session.client("s3"),
-            session.client("ssm"),
-            "eu-central-1",
-            "123456789012",
-        )
+        yield Cloud(session.client("ec2"), "eu-central-1", "123456789012", session)
 
 
 def run(name: str, hours_left: float = 3, age_hours: float = 0) -> Run:

@@ -43,9 +43,8 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Kitchen
     monkeypatch.setattr(claim, "SILENCE", Patience(0.01, 0.05))
     monkeypatch.setattr(images, "public", lambda *_: BASE)
     with mock_aws():
-        nothing: Any = None
         ec2 = boto3.client("ec2", region_name="eu-central-1")
-        cloud = Cloud(ec2, nothing, nothing, nothing, "eu-central-1", "1")
+        cloud = Cloud(ec2, "eu-central-1", "1")
         progress = Progress(Console(file=io.StringIO()))
         yield Kitchen(cloud, Run(), Shelf(tmp_path), progress, patience=Patience(0.01, 0.05))
 

@@ -49,8 +49,7 @@ class Ec2:
 
 
 def cloud_of(ec2: Any) -> Cloud:
-    nothing: Any = None
-    return Cloud(ec2, nothing, nothing, nothing, "eu-central-1", "1")
+    return Cloud(ec2, "eu-central-1", "1")
 
 
 @pytest.fixture

@@ -50,10 +50,10 @@ class Answering(Progress):
 
 
 def builder(tmp_path: Path, care: Care, progress: Progress | None = None) -> tuple[Builder, Ec2]:
-    ec2, nothing = Ec2(), None
-    clients: Any = (ec2, nothing, nothing, nothing)
+    ec2 = Ec2()
+    client: Any = ec2
     kitchen = Kitchen(
-        Cloud(*clients, "r", "1"), Run(), Shelf(tmp_path / "images"), progress or Answering(), care=care
+        Cloud(client, "r", "1"), Run(), Shelf(tmp_path / "images"), progress or Answering(), care=care
     )
     key = SshKey.generate()
     login = Login("192.0.2.1", "admin", pkey=key.private, host_key=SshKey.generate().public)

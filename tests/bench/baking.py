@@ -51,7 +51,7 @@ def measure(ground: Ground) -> tuple[tuple[Figure, ...], dict[str, Any]]:
     """The bake's figures, and the phases behind them. The public image and the wheels are there already."""
     spec = project(ground.folder / "project")
     fetch_wheels(spec)
-    ground.say("cold: both layers from the public image")
+    ground.say("cold: all layers from the public image")
     cold = invoke(ground, "bake", f"--spec={spec}")
     ground.say(f"{cold.seconds:.1f} s; now the application changes")
     with (spec.parent.parent / "resizer" / "app.py").open("a") as code:
@@ -82,9 +82,9 @@ def project(folder: Path) -> Path:
     for name in _SHIPPED:
         shutil.copytree(ROOT / name, folder / name, ignore=skip)
     label = secrets.token_hex(3)
-    for name in ("base", "resizer"):
-        path = folder / "bake" / f"{name}.toml"
-        path.write_text(path.read_text().replace(f'name = "{name}"', f'name = "{name}-{label}"', 1))
+    for spec in layers(folder / "bake" / "resizer.toml"):
+        text = spec.path.read_text()
+        spec.path.write_text(text.replace(f'name = "{spec.name}"', f'name = "{spec.name}-{label}"', 1))
     return folder / "bake" / "resizer.toml"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bake.spec import load
+from bake.steps.command import Command
 from bake.steps.tree import Tree
 from bake.steps.venv import Venv
 from bench.ours import steps_of
@@ -42,6 +43,7 @@ def payload(spec: Path, folder: Path) -> dict[str, Any]:
         "bootstrap": str(spec.parent.parent / "bootstrap"),
         "variables": variables,
         "sysctl": dict(_sysctl(steps)),
+        "idle_modules": idle_modules(steps),
     }
     (folder / "told.json").write_text(json.dumps({**variables, **told}))
     return told
@@ -55,6 +57,14 @@ def _pack(step: Venv, folder: Path) -> None:
         for wheel in sorted(step.wheels(step.lock, step.target).glob("*.whl")):
             tar.add(wheel, wheel.name)
         tar.add(lock, "lock.txt")
+
+
+def idle_modules(steps: Iterable[Step]) -> list[str]:
+    """The modules of Apache that the spec takes out."""
+    words = next(
+        step.command.split() for step in steps if isinstance(step, Command) and "a2dismod" in step.command
+    )
+    return [word for word in words[1:] if not word.startswith("-")]
 
 
 def _sysctl(steps: Iterable[Step]) -> Any:

@@ -107,4 +107,4 @@ def _say(text: str) -> None:
     _stderr.print(f"  [dim]{text}[/]", highlight=False, soft_wrap=True)
 
 
-TASKS: tuple[Any, ...] = (bake, boot, fleet, resizer)
+TASKS_WITHOUT_CLOUD: tuple[Any, ...] = (bake, boot, fleet, resizer)

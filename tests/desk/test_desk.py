@@ -138,6 +138,16 @@ def test_a_flag_that_may_be_repeated_is_heard_each_time(capsys: pytest.CaptureFi
     assert capsys.readouterr().out == "it is done\n"
 
 
+def test_help_is_no_value(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(_: Context, key: str) -> Done:
+        raise AssertionError(key)
+
+    program = Program(namespace=Collection(tasks.at_the_desk(task(body, positional=["key"]), cloud=True)))
+    with pytest.raises(SystemExit):
+        program.run(["invoke", "body", "--help"], exit=False)
+    assert "invoke --help TASK" in capsys.readouterr().err
+
+
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION", "ENDPOINT_URL")
@@ -157,6 +167,27 @@ def invoke(*argv: str) -> int:
     except SystemExit as ending:
         return int(ending.code or 0)
     return 0
+
+
+EVERY = {"images", "fleet", "dns", "bootstrap", "lb", "resizer", "local", "bench"}
+
+
+@pytest.mark.parametrize(
+    ("words", "brought"),
+    [
+        ((), EVERY),
+        (("--list",), EVERY),
+        (("--help", "fleet.up"), {"fleet"}),
+        (("bake", "--force"), set()),
+        (("bootstrap", "--host", "10.0.0.1", "lb.health"), {"bootstrap", "lb"}),
+        (("nonsense",), EVERY),
+        (("--complete", "--", "invoke", "bake"), EVERY),
+    ],
+)
+def test_a_command_line_brings_the_collections_it_names(words: tuple[str, ...], brought: set[str]) -> None:
+    found = tasks.collection(words)
+    assert set(found.collections) == brought
+    assert {"bake", "verify", "sweep", "test"} <= set(found.tasks)
 
 
 @pytest.mark.parametrize("argv", [("images",), ("bake",), ("verify",), ("demo",)])
@@ -181,7 +212,7 @@ def test_a_dry_run_prints_the_plan_and_touches_no_cloud(
 ) -> None:
     assert invoke("bake", "--dry-run", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
-    assert [layer["spec"] for layer in shown["layers"]] == ["base.toml", "resizer.toml"]
+    assert [layer["spec"] for layer in shown["layers"]] == ["base.toml", "libraries.toml", "resizer.toml"]
     assert all(layer["steps"] for layer in shown["layers"])
 
 

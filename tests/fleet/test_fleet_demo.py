@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,7 +40,7 @@ def _running(cloud: Cloud) -> set[str]:
 
 
 def test_a_demonstration_serves_the_photograph_from_its_bucket(mock_cloud: Cloud, image: Image) -> None:
-    shown = demo.show(mock_cloud, image(), b"a photograph")
+    shown = demo.show(mock_cloud, image(), lambda: b"a photograph")
     kept = mock_cloud.s3.get_object(Bucket=shown.bucket, Key="photo.jpg")
     assert kept["Body"].read() == b"a photograph"
     assert shown.url == f"http://{shown.address}/medium/photo.jpg"
@@ -48,12 +49,13 @@ def test_a_demonstration_serves_the_photograph_from_its_bucket(mock_cloud: Cloud
 
 
 def test_a_second_one_of_the_same_image_is_the_first(mock_cloud: Cloud, image: Image) -> None:
-    wanted = image()
-    assert demo.show(mock_cloud, wanted, b"") == demo.show(mock_cloud, wanted, b"")
+    wanted, painted = image(), iter([b"the only one"])
+    paint = partial(next, painted)
+    assert demo.show(mock_cloud, wanted, paint) == demo.show(mock_cloud, wanted, paint)
 
 
 def test_one_of_another_image_takes_its_place(mock_cloud: Cloud, image: Image) -> None:
-    first, second = (demo.show(mock_cloud, image(), b"") for _ in range(2))
+    first, second = (demo.show(mock_cloud, image(), bytes) for _ in range(2))
     assert first.instance_id != second.instance_id
     assert _running(mock_cloud) == {second.instance_id}
 
@@ -64,5 +66,5 @@ def test_a_node_that_does_not_serve_is_told_with_a_next_step(
     monkeypatch.setattr(demo, "_fetched", lambda url: None)
     monkeypatch.setattr(demo, "_SERVING", Patience(0, 0))
     with pytest.raises(NotServing, match="being served took more than") as caught:
-        demo.show(mock_cloud, image(), b"")
+        demo.show(mock_cloud, image(), bytes)
     assert "local.console" in caught.value.hint

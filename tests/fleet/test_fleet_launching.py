@@ -41,9 +41,8 @@ class Ec2:
 def cloud_of(ec2: Ec2) -> Cloud:
     from aws.session import Cloud
 
-    nothing: Any = None
     made: Any = ec2
-    return Cloud(made, nothing, nothing, nothing, "eu-central-1", "1")
+    return Cloud(made, "eu-central-1", "1")
 
 
 def launched(ec2: Ec2, notes: list[str], **zones: int) -> tuple[str, ...]:

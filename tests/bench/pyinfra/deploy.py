@@ -1,4 +1,4 @@
-"""What bake/base.toml and bake/resizer.toml say, in pyinfra's own words.
+"""What bake/resizer.toml and the specs beneath it say, in pyinfra's own words.
 
 Where pyinfra offers a slow way and a fast one, this takes the fast one, also where it promises less: a tree
 or an environment travels as one archive, and is looked into only when that archive has changed.
@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.facts.files import Directory
+from pyinfra.facts.files import Directory, Link
 from pyinfra.facts.server import Command
 from pyinfra.operations import apt, files, pip, server, systemd
 
@@ -28,12 +28,14 @@ account = {"home": "/var/lib/resizer", "shell": "/usr/sbin/nologin"}
 server.user(user="resizer", system=True, ensure_home=False, **account)
 for path, owner in (
     ("/opt/amibake/bootstrap", "root"),
+    ("/opt/amibake/scripts", "root"),
     (f"{HELD}/bootstrap", "root"),
     (f"{HELD}/resizer", "root"),
     ("/opt/resizer/app/resizer", "root"),
     ("/etc/amibake/templates", "root"),
     ("/var/cache/resizer", "resizer"),
     ("/var/lib/resizer/.aws", "root"),
+    ("/etc/systemd/system/apache2.service.d", "root"),
 ):
     files.directory(path=path, user=owner, group=owner, mode="755")
 
@@ -52,11 +54,12 @@ for name, venv in (("bootstrap", "/opt/amibake/venv"), ("resizer", "/opt/resizer
 
 for name, tree, python in (
     ("bootstrap", "/opt/amibake/bootstrap", "/opt/amibake/venv/bin/python"),
+    ("scripts", "/opt/amibake/scripts", ""),
     ("resizer", "/opt/resizer/app/resizer", "/opt/resizer/venv/bin/python"),
 ):
     archive = files.put(src=f"{payload}/{name}.tar", dest=f"{HELD}/{name}.tar", mode="644")
     server.shell(commands=[f"tar -C {tree} --no-same-owner -xf {HELD}/{name}.tar"], _if=archive.did_change)
-    if not host.get_fact(Directory, path=f"{tree}/__pycache__"):
+    if python and not host.get_fact(Directory, path=f"{tree}/__pycache__"):
         server.shell(commands=[f"{python} -m compileall -q --invalidation-mode checked-hash {tree}"])
 
 for src, dest, mode in (
@@ -67,6 +70,8 @@ for src, dest, mode in (
     (f"{templates}/apache.conf", "/etc/apache2/conf-enabled/zz-amibake.conf", "644"),
     (f"{templates}/sshd.conf", "/etc/ssh/sshd_config.d/10-amibake.conf", "600"),
     (f"{templates}/resizer-aws-config", "/etc/amibake/templates/aws-config", "644"),
+    (f"{templates}/resizer-sharing.conf", "/etc/amibake/templates/resizer-sharing.conf", "644"),
+    (f"{templates}/resizer-render.service", "/etc/systemd/system/resizer-render.service", "644"),
     (f"{templates}/resizer-bootstrap.toml", "/etc/amibake/bootstrap.toml", "644"),
 ):
     files.put(src=src, dest=dest, mode=mode)
@@ -75,6 +80,9 @@ for src, dest in (
     ("resizer-node.toml.j2", "/etc/amibake/templates/resizer.toml"),
     ("resizer-site.conf.j2", "/etc/apache2/sites-available/resizer.conf"),
     ("resizer-tmpfiles.conf.j2", "/etc/tmpfiles.d/resizer.conf"),
+    ("resizer-keeper.service.j2", "/etc/systemd/system/resizer-keeper.service"),
+    ("resizer-apache.conf.j2", "/etc/apache2/conf-enabled/zz-resizer.conf"),
+    ("resizer-apache.service.conf.j2", "/etc/systemd/system/apache2.service.d/resizer.conf"),
 ):
     files.template(src=f"{templates}/{src}", dest=dest, mode="644", **told["variables"])
 
@@ -83,12 +91,16 @@ files.put(src=io.StringIO(settings), dest="/etc/sysctl.d/60-amibake.conf", mode=
 
 for path, to in (
     ("/usr/local/bin/node-bootstrap", "/opt/amibake/bootstrap/node-bootstrap"),
-    ("/opt/amibake/scripts", "/opt/amibake/bootstrap/scripts"),
     ("/etc/apache2/mods-enabled/headers.load", "../mods-available/headers.load"),
     ("/etc/apache2/mods-enabled/rewrite.load", "../mods-available/rewrite.load"),
+    ("/etc/apache2/mods-enabled/unique_id.load", "../mods-available/unique_id.load"),
     ("/etc/apache2/sites-enabled/resizer.conf", "../sites-available/resizer.conf"),
 ):
     files.link(path=path, target=to)
+
+idle = told["idle_modules"]
+if host.get_fact(Link, path=f"/etc/apache2/mods-enabled/{idle[0]}.load"):
+    server.shell(commands=[f"a2dismod --force --quiet {' '.join(idle)}"])
 
 files.link(path="/etc/apache2/sites-enabled/000-default.conf", present=False)
 files.file(path="/var/www/html/index.html", present=False)
@@ -96,6 +108,8 @@ files.file(path="/var/www/html/index.html", present=False)
 for unit, enabled in (
     ("node-bootstrap.service", True),
     ("node-decommission.service", True),
+    ("resizer-render.service", True),
+    ("resizer-keeper.service", True),
     ("apache2.service", True),
     ("apt-daily.timer", False),
     ("apt-daily-upgrade.timer", False),
