@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from bootstrap import act, api, services, views, web  # noqa: F401 - act and api once here, not in each copy
+from bootstrap import act, apache, api, services, views, web  # noqa: F401 - some once here, not in each copy
 from bootstrap import state as state_file
 from bootstrap.boot import boot, decommission, run
 from bootstrap.clock import Clock

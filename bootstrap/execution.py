@@ -7,7 +7,10 @@ would otherwise spend most of its time on is starting Python, once for each scri
 
 from __future__ import annotations
 
+import gc
 import os
+import pkgutil  # noqa: F401 - runpy asks for it: once here, not in each copy
+import runpy
 import select
 import signal
 import sys
@@ -58,8 +61,11 @@ def in_copy(work: Callable[[], None]) -> int:  # noqa: RET503 - the copy never r
     """Do something in a copy of this process, and return the copy's id at once."""
     sys.stdout.flush()
     sys.stderr.flush()
+    # What a copy begins with is no garbage of its own.
+    gc.freeze()
     if pid := os.fork():
         return pid
+    gc.enable()
     _work_and_end(work)
 
 
@@ -111,8 +117,6 @@ def _become(order: Order, output: int) -> None:
         os.execve(order.path, [str(order.path)], dict(order.environment))  # noqa: S606 - a script is a program
     os.environ.clear()
     os.environ.update(order.environment)
-    import runpy
-
     runpy.run_path(str(order.path), run_name="__main__")
 
 

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from bootstrap.act import Act
 from bootstrap.api import MONITORING, Api, members
 from bootstrap.services import look
-from bootstrap.serving import AccessLog
 
 TIMER = "node-metrics.timer"
 _SECONDS = 60.0
@@ -78,6 +77,9 @@ def dimensions(act: Act) -> list[dict[str, str]]:
 
 def measured(act: Act, read: Path) -> list[Figure]:
     """The load average; requests a second and what they took where there is an access log that tells."""
+    # Not known to the boot script, which only sees to the timer.
+    from bootstrap.serving import AccessLog
+
     figures = [Figure.of("LoadAverage1", os.getloadavg()[0])]
     log = AccessLog(Path(act.text("ACCESS_LOG", _ACCESS_LOG)), read, urlsplit(act.text("HEALTH_URL")).path)
     try:

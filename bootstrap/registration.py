@@ -42,7 +42,9 @@ def register(act: Act, jitter: Jitter = random.uniform) -> None:
             act.change(f"registered with {one.name}", one.register)
             joined.append(one)
         if not act.dry_run:
-            _wait_in_service(act, [one for one, sight in seen.items() if not sight.in_service], jitter)
+            _wait_in_service(
+                act, [one for one, sight in seen.items() if not sight.in_service], joined, jitter
+            )
     except BootstrapError:
         _take_back(act, joined)
         raise
@@ -109,7 +111,9 @@ def _self_registered(act: Act) -> list[Balancer]:
     return [one for one in balancers if one.known_as not in theirs]
 
 
-def _wait_in_service(act: Act, waiting: Sequence[Balancer], jitter: Jitter) -> None:
+def _wait_in_service(
+    act: Act, waiting: Sequence[Balancer], joined: Sequence[Balancer], jitter: Jitter
+) -> None:
     paces = {one: one.joining() for one in waiting}
     start = act.clock.monotonic()
 
@@ -125,6 +129,9 @@ def _wait_in_service(act: Act, waiting: Sequence[Balancer], jitter: Jitter) -> N
                 "is its health check right, may it reach the port? see the runbook in bootstrap/README.md",
             )
 
+    # What has been joined just now has had no time to check often enough; the others may be done any moment.
+    soonest = (pace.soonest_seconds if one in joined else 0.0 for one, pace in paces.items())
+    act.clock.sleep(min(soonest, default=0.0))
     interval = min((pace.interval_seconds for pace in paces.values()), default=0.0) / 4
     _wait(act, waiting, arrived, overdue, interval, jitter)
 

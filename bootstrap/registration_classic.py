@@ -58,8 +58,9 @@ class ClassicLoadBalancer:
         if check is None:
             return Pace(SETTLING_SECONDS, SETTLING_SECONDS)
         number = {each.tag: float(each.text or 0) for each in check if each.tag != "Target"}
-        interval = number["Interval"]
-        return Pace(number["HealthyThreshold"] * (interval + number["Timeout"]) + SETTLING_SECONDS, interval)
+        interval, times = number["Interval"], number["HealthyThreshold"]
+        budget = times * (interval + number["Timeout"]) + SETTLING_SECONDS
+        return Pace(budget, interval, soonest_seconds=(times - 1) * interval)
 
     def draining_seconds(self) -> float:
         """See Balancer."""

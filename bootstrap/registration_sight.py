@@ -24,10 +24,14 @@ class Sight:
 
 @dataclass(frozen=True)
 class Pace:
-    """How long the balancer may take to put a node into service, and how often it makes up its mind."""
+    """How long the balancer may take to put a node into service, and how often it makes up its mind.
+
+    Before `soonest_seconds` it cannot have done so.
+    """
 
     budget_seconds: float
     interval_seconds: float
+    soonest_seconds: float = 0.0
 
 
 class Balancer(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from pathlib import Path
@@ -40,6 +41,15 @@ def test_a_script_sees_only_what_it_is_given_and_where_it_is(run: Any, tmp_path:
 def test_a_script_of_this_python_runs_in_a_copy_and_leaves_no_trace_here(run: Any) -> None:
     text = f"#!{sys.executable}\nimport os, sys\nprint(os.environ['WORD'], __name__)\nsys.exit(3)\n"
     assert run(text, WORD="word") == (3, ["word __main__"])
+
+
+def test_its_garbage_is_collected_though_the_runners_is_not(run: Any) -> None:
+    gc.disable()
+    try:
+        assert run(f"#!{sys.executable}\nimport gc\nprint(gc.isenabled())\n") == (0, ["True"])
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def test_an_error_in_such_a_script_is_an_exit_code_and_a_traceback(run: Any) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 METADATA = "http://169.254.169.254/latest"
 HEALTH = "http://127.0.0.1/health"
+INTERVAL, THRESHOLD = 6, 3
+SOONEST = (THRESHOLD - 1) * INTERVAL
 
 
 class Aws:
@@ -78,9 +80,9 @@ def classic(mock_cloud: Cloud) -> Any:
             LoadBalancerName=name,
             HealthCheck={
                 "Target": "HTTP:80/health",
-                "Interval": 6,
+                "Interval": INTERVAL,
                 "Timeout": 4,
-                "HealthyThreshold": 3,
+                "HealthyThreshold": THRESHOLD,
                 "UnhealthyThreshold": 2,
             },
         )
@@ -175,7 +177,7 @@ def test_a_target_group_that_does_not_exist_is_named(act: Any, group: str) -> No
 
 def test_nodes_of_a_large_deployment_spread_their_first_write(act: Any, stage: Any, classic: Any) -> None:
     register(act(CLASSIC_LOAD_BALANCERS="web", DEPLOYMENT_SIZE="50"), lambda _, most: most)
-    assert stage.clock.monotonic() == 5
+    assert stage.clock.monotonic() == 5 + SOONEST
 
 
 def test_a_node_that_is_registered_already_waits_for_nothing(act: Any, stage: Any, classic: Any) -> None:
@@ -191,6 +193,23 @@ def test_in_service_is_waited_for(act: Any, aws: Aws, stage: Any, classic: Any, 
     register(act(CLASSIC_LOAD_BALANCERS="web"))
     assert aws.actions.count("DescribeInstanceHealth") == 4
     assert aws.writes() == []
+
+
+def test_a_load_balancer_just_joined_is_first_asked_when_it_can_have_checked_often_enough(
+    act: Any, aws: Aws, stage: Any, classic: Any, me: str
+) -> None:
+    strange = state("OutOfService", "Instance is not currently registered with the LoadBalancer.", me)
+    aws.instead["DescribeInstanceHealth"] = [strange, state("InService", "N/A", me)]
+    register(act(CLASSIC_LOAD_BALANCERS="web"), lambda *_: 0)
+    assert stage.clock.monotonic() == SOONEST
+    assert aws.actions.count("DescribeInstanceHealth") == 2
+
+
+def test_one_joined_earlier_is_asked_at_once(act: Any, aws: Aws, stage: Any, classic: Any, me: str) -> None:
+    out = state("OutOfService", "Instance registration is still in progress.", me)
+    aws.instead["DescribeInstanceHealth"] = [out, state("InService", "N/A", me)]
+    register(act(CLASSIC_LOAD_BALANCERS="web"), lambda *_: 0)
+    assert stage.clock.monotonic() == 0
 
 
 def test_the_wait_is_as_long_as_the_health_check_implies_and_then_the_node_is_taken_out_again(

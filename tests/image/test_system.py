@@ -50,3 +50,8 @@ def test_the_boot_has_finished_and_its_seconds_are_on_record(host: Any, record_p
 
 def test_the_clock_is_utc(host: Any) -> None:
     assert host.check_output("date +%Z") == "UTC"
+
+
+def test_a_login_starts_no_services_of_its_user(host: Any) -> None:
+    assert host.check_output("loginctl list-sessions --no-legend") != ""
+    assert host.check_output("systemctl list-units --plain --no-legend 'user@*'") == ""

@@ -115,6 +115,26 @@ def test_a_classic_load_balancer_is_described_as_recorded(cloud: Cloud) -> None:
     assert found.address in cloud.subnets[0].cidr
 
 
+def test_a_check_may_be_more_frequent_than_awss_if_boto3_does_not_look(
+    mock_cloud: object, cloud: Cloud
+) -> None:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import ParamValidationError
+
+    record = cloud.classic()
+    check: Any = {"Target": "HTTP:80/", "Interval": 2, "Timeout": 1}
+    asked = {
+        "LoadBalancerName": "Web",
+        "HealthCheck": {**check, "HealthyThreshold": 2, "UnhealthyThreshold": 3},
+    }
+    with pytest.raises(ParamValidationError):
+        boto3.client("elb", REGION).configure_health_check(**asked)
+    boto3.client("elb", REGION, config=Config(parameter_validation=False)).configure_health_check(**asked)
+    found = lb_classic.check(record)
+    assert (found.interval, found.timeout, found.rise, found.fall) == (2, 1, 2, 3)
+
+
 def test_an_address_is_never_given_twice_and_comes_back(cloud: Cloud) -> None:
     place = lb_places.place_of(cloud.classic())
     assert place is not None

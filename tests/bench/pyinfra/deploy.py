@@ -91,6 +91,7 @@ files.put(src=io.StringIO(settings), dest="/etc/sysctl.d/60-amibake.conf", mode=
 
 for path, to in (
     ("/usr/local/bin/node-bootstrap", "/opt/amibake/bootstrap/node-bootstrap"),
+    ("/etc/systemd/system/user@.service", "/dev/null"),
     ("/etc/apache2/mods-enabled/headers.load", "../mods-available/headers.load"),
     ("/etc/apache2/mods-enabled/rewrite.load", "../mods-available/rewrite.load"),
     ("/etc/apache2/mods-enabled/unique_id.load", "../mods-available/unique_id.load"),
