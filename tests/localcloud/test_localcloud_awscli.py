@@ -17,9 +17,9 @@ pytestmark = pytest.mark.machines
 
 AWSCLI = "awscli==1.46.3"
 
-# What a person types; `dig` stands for a resolver that was told of the local cloud's name server.
 SCRIPT = """
 eval "$(invoke local.env)"
+fetch() { python -c "$FETCH" "$@"; }
 image=$(aws ec2 describe-images --owners 136693071363 --filters 'Name=name,Values=debian-13-amd64-*' \\
     --query 'sort_by(Images, &CreationDate)[-1].ImageId' --output text)
 aws ec2 import-key-pair --key-name typed --public-key-material "fileb://$FILES/key.pub"
@@ -46,7 +46,7 @@ ssh -F /dev/null -i "$FILES/key" -o IdentitiesOnly=yes -o StrictHostKeyChecking=
 aws elb wait instance-in-service --load-balancer-name typed --instances "$instance"
 name=$(aws elb describe-load-balancers --load-balancer-names typed \\
     --query 'LoadBalancerDescriptions[0].DNSName' --output text)
-curl -sS --fail --max-time 10 --resolve "$name:80:$(dig +short "@$DNS" "$name")" "http://$name/"
+fetch "$DNS" "$name"
 
 copy=$(aws ec2 create-image --instance-id "$instance" --name typed --query ImageId --output text)
 aws ec2 wait image-available --image-ids "$copy"
@@ -62,6 +62,14 @@ aws ec2 delete-key-pair --key-name typed
 echo done
 """
 
+# In place of curl, and of a resolver that was told of the local cloud's name server: needs neither.
+FETCH = """
+import sys
+from balancer_target import get, resolve
+address, _ = resolve(*sys.argv[1:])
+print(get(address)[1])
+"""
+
 SERVE = """#!/bin/sh
 mkdir /srv/page
 echo "served by the machine" > /srv/page/index.html
@@ -74,10 +82,12 @@ def test_what_a_person_types_works_from_a_key_to_an_image(desk: Desk, tmp_path: 
     key.write(tmp_path / "key")
     (tmp_path / "key.pub").write_text(key.public)
     (tmp_path / "user-data").write_text(SERVE)
-    bins = [str(programs(AWSCLI)), str(Path(sys.executable).parent), os.environ["PATH"]]
+    # Ours first: both environments have a `python`.
+    bins = [str(Path(sys.executable).parent), str(programs(AWSCLI)), os.environ["PATH"]]
     with environment(desk.site):
         env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     env |= {"PATH": os.pathsep.join(bins), "FILES": str(tmp_path), "DNS": str(desk.site.dns_address)}
+    env |= {"FETCH": FETCH, "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])}
     ended = subprocess.run(
         ["sh", "-e", "-c", SCRIPT],
         cwd=ROOT,
