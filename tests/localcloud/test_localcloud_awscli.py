@@ -17,6 +17,7 @@ pytestmark = pytest.mark.machines
 
 AWSCLI = "awscli==1.46.3"
 
+# A waiter looks every 15 s: something else is done before each wait, so that its first look suffices.
 SCRIPT = """
 eval "$(invoke local.env)"
 fetch() { python -c "$FETCH" "$@"; }
@@ -49,14 +50,14 @@ name=$(aws elb describe-load-balancers --load-balancer-names typed \\
 fetch "$DNS" "$name"
 
 copy=$(aws ec2 create-image --instance-id "$instance" --name typed --query ImageId --output text)
+aws elb delete-load-balancer --load-balancer-name typed
 aws ec2 wait image-available --image-ids "$copy"
 aws ec2 describe-images --image-ids "$copy" --query 'Images[0].State' --output text
 
-aws elb delete-load-balancer --load-balancer-name typed
 aws ec2 terminate-instances --instance-ids "$instance"
-aws ec2 wait instance-terminated --instance-ids "$instance"
 aws ec2 deregister-image --image-id "$copy" --delete-associated-snapshots
 aws ec2 describe-images --owners self --filters Name=name,Values=typed --query 'length(Images)'
+aws ec2 wait instance-terminated --instance-ids "$instance"
 aws ec2 delete-security-group --group-id "$group"
 aws ec2 delete-key-pair --key-name typed
 echo done
