@@ -14,6 +14,8 @@ from PIL import Image
 
 pytestmark = pytest.mark.machines
 
+EXAMPLE = "bake/examples/hello/hello.toml"
+
 
 def test_a_bake_ends_with_a_verified_image_of_three_layers(baked: dict[str, Any]) -> None:
     assert baked["state"] == "verified"
@@ -79,3 +81,16 @@ def test_an_image_that_fails_its_tests_is_failed_and_never_picked(
     states = {image["name"]: image["state"] for image in listed}
     assert states["doomed"] == "failed"
     assert invoke("demo", "--image=doomed", env=env).returncode == 1
+
+
+def test_the_shipped_example_is_baked_on_the_same_base_and_greets(
+    baked: dict[str, Any], env: dict[str, str]
+) -> None:
+    done = invoke("bake", f"--spec={EXAMPLE}", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    below, hello = document["layers"]
+    assert (below["reused"], below["image_id"]) == (True, baked["layers"][0]["image_id"])
+    assert (hello["spec"], document["state"]) == ("hello.toml", "verified")
+    report = Path(json.loads(Path(document["manifest"]).read_text())["verification"]["report"])
+    assert "test_apache_greets" in report.with_suffix(".xml").read_text()

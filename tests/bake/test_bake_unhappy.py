@@ -16,13 +16,18 @@ from cloud_fixture import environment, leftovers
 from rich.console import Console
 
 import tasks
+from aws.keys import SshKey
 from aws.ownership import Run
 from aws.patience import Patience, wait_for
 from bake import bakery, builder
+from bake import image as images
 from bake.errors import BakeError, BaseNotFound, NotConverged, SshUnreachable, StepFailed
 from bake.kitchen import Kitchen
+from bake.making import made
+from bake.plan import plan
 from bake.progress import Progress
 from bake.shelf import Shelf
+from bake.spec import load
 
 if TYPE_CHECKING:
     from cloud_fixture import Desk
@@ -57,6 +62,45 @@ def test_a_step_that_does_not_do_what_it_checks_is_named(kitchen: Kitchen, write
     why = _refused(kitchen, write(step), NotConverged)
     assert "echo did nothing" in str(why)
     assert why.hint
+
+
+def test_a_disk_that_is_full_is_told_as_such(kitchen: Kitchen, write: Write) -> None:
+    step = '[[step]]\ncommand = "cat /etc/os-release > /dev/full"\nunless = "test -e /srv/done"\n'
+    why = _refused(kitchen, write(step), StepFailed)
+    assert "cat /etc/os-release > /dev/full" in str(why)
+    assert "the builder's disk is full: raise `root_volume_gib`" in why.hint
+
+
+def test_a_builder_that_reboots_while_converging_is_reached_again_and_goes_on(
+    kitchen: Kitchen, write: Write
+) -> None:
+    path = write(_REBOOTING)
+    spec, base = load(path), images.public(kitchen.cloud, "debian-13", "x86_64")
+    with (
+        builder.builder(kitchen, base, spec, "f" * 64) as site,
+        made(kitchen, site, plan(spec), path.name) as (machine, report, installed),
+    ):
+        assert machine.run("cat /srv/boots /srv/twice").stdout.split() == ["first", "second"]
+        assert len(report.changed) == 1
+        assert installed["openssh-server"]
+
+
+_REBOOTING = """
+[[step]]
+file = "/srv/boots"
+content = "first\\n"
+mode = "0600"
+[[step]]
+command = "if test -e /srv/been; then echo second >> /srv/twice; else touch /srv/been; reboot; sleep 60; fi"
+unless = "test -e /srv/twice"
+"""
+
+
+def test_a_builder_ends_itself_after_its_limit_with_nobodys_help(desk: Desk) -> None:
+    limited = builder.user_data(SshKey.generate(), 5)
+    (instance_id,) = desk.ask(user_data=limited)
+    ended = desk.wait_for(instance_id, "terminated")
+    assert ended["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
 
 
 def test_a_builder_that_never_answers_is_told_with_its_console(
