@@ -20,6 +20,8 @@ SETTINGS = """
 services = ["web.service"]
 health_url = "http://127.0.0.1/health"
 health_budget_seconds = 20
+[inputs.BUCKET]
+default = "ignore"
 [inputs.MESSAGE]
 default = "text:none"
 [[render]]
@@ -77,7 +79,7 @@ for _ in $(seq 600); do test -e /var/lib/go && exit 0; sleep 0.2; done
 exit 1
 """
 EXTRA = {"hold": HOLD, "crash": CRASH, "slow": SLOW, "reboot": REBOOT}
-BOOT = ("hostname", "cache-volume", "configure", "apache", "warm-cache", "metrics", "register")
+BOOT = ("hostname", "metrics", "cache-volume", "configure", "apache", "warm-cache", "register")
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def cluster(desk: Any) -> Iterator[Cluster]:
         image = desk.cloud.ec2.create_image(InstanceId=builder.id, Name=name)["ImageId"]
         desk.cloud.ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1})
         desk.terminate(builder)
-        temporary.create_profile(desk.cloud, name, {}, temporary.node_policy())
+        temporary.create_profile(desk.cloud, name, {}, temporary.node_policy("*", log_group="nodes-*"))
         yield Cluster(desk, image, name, _group(desk, name))
         temporary.delete_profile(desk.cloud, name)
         desk.cloud.ec2.deregister_image(ImageId=image)

@@ -186,6 +186,7 @@ def test_a_load_balancer_that_throttles_nine_calls_of_ten_takes_the_node_in_the_
     ("inputs", "reason"),
     [
         ({"CLASSIC_LOAD_BALANCERS": array("nope")}, "there is no classic load balancer nope in "),
+        ({"BUCKET": "text:nope"}, "configure: the bucket nope"),
         ({"MESSAGE": "cred:web/nope"}, "configure: cred:web/nope cannot be read: "),
         ({"MESSAGE": "hunter2"}, "inputs: MESSAGE has no known type"),
     ],
