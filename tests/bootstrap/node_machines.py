@@ -129,11 +129,17 @@ class Cluster:
 
         return wait_for(f"{instance_id}: {' or '.join(states)}", look, Patience(0.3, budget_seconds))
 
-    def refuse(self, action: str, count: int, code: str = "") -> None:
-        """Let the next calls of an action fail; throttled, unless there is a code."""
+    def refuse(self, action: str, count: int, code: str = "", nth: int = 1) -> None:
+        """Let so many calls of an action fail, from the nth on; throttled, unless there is a code."""
         from localcloud.control import fault
 
-        fault(self.desk.site, {"refuse": {"action": action, "code": code, "nth": 1, "count": count}})
+        fault(self.desk.site, {"refuse": {"action": action, "code": code, "nth": nth, "count": count}})
+
+    def heal(self) -> None:
+        """Let everything go well again."""
+        from localcloud.control import fault
+
+        fault(self.desk.site, {"clear": True})
 
     def calls(self, since: float) -> list[dict[str, Any]]:
         """Who called what since a Unix time, by the cloud's own record."""
@@ -155,7 +161,7 @@ class Cluster:
             return {one["action"]: far - one["nth"] for one in left if one["nth"] > far // 2}
 
         yield count
-        fault(self.desk.site, {"clear": True})
+        self.heal()
 
 
 @pytest.fixture(scope="session")

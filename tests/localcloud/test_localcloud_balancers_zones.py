@@ -1,4 +1,4 @@
-"""Classic load balancers over two zones, and one that speaks TLS, in front of machines."""
+"""A classic load balancer over two zones, which speaks TLS too, in front of machines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.client import HTTPConnection, HTTPSConnection
 from typing import TYPE_CHECKING, Any
 
@@ -50,30 +50,29 @@ def elb(desk: Desk) -> Any:
         return boto3.client("elb")
 
 
-@contextmanager
-def balancer(desk: Desk, elb: Any, machines: tuple[Instance, ...], **listener: Any) -> Iterator[str]:
-    """A load balancer with these in service, for a block; yields its DNS name."""
-    spoken = {"LoadBalancerPort": 80, "Protocol": "HTTP", "InstanceProtocol": "HTTP", **listener}
+@pytest.fixture(scope="module")
+def name(desk: Desk, elb: Any, machines: tuple[Instance, ...]) -> Iterator[str]:
+    """The DNS name of a load balancer that has all three in service."""
+    plain = {"LoadBalancerPort": 80, "InstancePort": 80, "Protocol": "HTTP"}
+    tls = {"LoadBalancerPort": 443, "InstancePort": 80, "Protocol": "HTTPS", "InstanceProtocol": "HTTP"}
     groups = desk.cloud.ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"]
     made = elb.create_load_balancer(
         LoadBalancerName="zones",
-        Listeners=[{"InstancePort": 80, **spoken}],
+        Listeners=[plain, {**tls, "SSLCertificateId": CERTIFICATE}],
         AvailabilityZones=sorted(set(ZONES)),
         SecurityGroups=[one["GroupId"] for one in groups],
     )
-    try:
-        elb.configure_health_check(LoadBalancerName="zones", HealthCheck=CHECK)
-        ids = [{"InstanceId": one.id} for one in machines]
-        elb.register_instances_with_load_balancer(LoadBalancerName="zones", Instances=ids)
+    elb.configure_health_check(LoadBalancerName="zones", HealthCheck=CHECK)
+    ids = [{"InstanceId": one.id} for one in machines]
+    elb.register_instances_with_load_balancer(LoadBalancerName="zones", Instances=ids)
 
-        def all_serve() -> object:
-            found = elb.describe_instance_health(LoadBalancerName="zones")["InstanceStates"]
-            return {one["State"] for one in found} == {"InService"} or None
+    def all_serve() -> object:
+        found = elb.describe_instance_health(LoadBalancerName="zones")["InstanceStates"]
+        return {one["State"] for one in found} == {"InService"} or None
 
-        wait_for("all: in service", all_serve, ENOUGH)
-        yield str(made["DNSName"])
-    finally:
-        elb.delete_load_balancer(LoadBalancerName="zones")
+    wait_for("all: in service", all_serve, ENOUGH)
+    yield str(made["DNSName"])
+    elb.delete_load_balancer(LoadBalancerName="zones")
 
 
 def address(desk: Desk) -> str:
@@ -86,7 +85,12 @@ def address(desk: Desk) -> str:
 def shares(desk: Desk, machines: tuple[Instance, ...]) -> list[float]:
     """What part of many requests each machine answers."""
     answers = Counter(get(address(desk))[1] for _ in range(REQUESTS))
-    return [answers[f"ip-{one.address.replace('.', '-')}"] / REQUESTS for one in machines]
+    return [answers[host(one)] / REQUESTS for one in machines]
+
+
+def host(machine: Instance) -> str:
+    """What a machine answers with."""
+    return f"ip-{machine.address.replace('.', '-')}"
 
 
 def busy(where: str) -> HTTPConnection:
@@ -98,33 +102,30 @@ def busy(where: str) -> HTTPConnection:
 
 
 def test_each_zone_gets_its_share_and_in_it_the_least_loaded_unless_it_is_told_to_cross(
-    desk: Desk, elb: Any, machines: tuple[Instance, ...]
+    desk: Desk, elb: Any, machines: tuple[Instance, ...], name: str
 ) -> None:
-    with balancer(desk, elb, machines):
-        assert shares(desk, machines) == pytest.approx([0.25, 0.25, 0.5], abs=0.02)
-        with closing(busy(address(desk))), closing(busy(address(desk))):  # one machine of each zone
-            occupied, free = sorted(shares(desk, machines)[:2])
-            assert (occupied, free) == pytest.approx((0, 0.5), abs=0.02)
-        crossing = {"CrossZoneLoadBalancing": {"Enabled": True}}
-        elb.modify_load_balancer_attributes(LoadBalancerName="zones", LoadBalancerAttributes=crossing)
+    assert shares(desk, machines) == pytest.approx([0.25, 0.25, 0.5], abs=0.02)
+    with closing(busy(address(desk))), closing(busy(address(desk))):  # one machine of each zone
+        occupied, free = sorted(shares(desk, machines)[:2])
+        assert (occupied, free) == pytest.approx((0, 0.5), abs=0.02)
+    crossing = {"CrossZoneLoadBalancing": {"Enabled": True}}
+    elb.modify_load_balancer_attributes(LoadBalancerName="zones", LoadBalancerAttributes=crossing)
 
-        def evenly() -> object:
-            return shares(desk, machines) == pytest.approx([1 / 3, 1 / 3, 1 / 3], abs=0.02) or None
+    def evenly() -> object:
+        return shares(desk, machines) == pytest.approx([1 / 3, 1 / 3, 1 / 3], abs=0.02) or None
 
-        wait_for("requests: being spread evenly", evenly, ENOUGH)
+    wait_for("requests: being spread evenly", evenly, ENOUGH)
 
 
 def test_a_listener_that_speaks_tls_has_a_certificate_for_the_load_balancers_name(
-    desk: Desk, elb: Any, machines: tuple[Instance, ...]
+    desk: Desk, machines: tuple[Instance, ...], name: str
 ) -> None:
-    spoken = {"LoadBalancerPort": 443, "Protocol": "HTTPS", "SSLCertificateId": CERTIFICATE}
-    with balancer(desk, elb, machines[:1], **spoken) as name:
-        authority = ssl.get_server_certificate((address(desk), 443))
-        told, answer = over_tls(address(desk), name, authority)
-        assert told["subjectAltName"] == (("DNS", name),)
-        assert answer == f"ip-{machines[0].address.replace('.', '-')}"
-        with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
-            over_tls(address(desk), "another.test", authority)
+    authority = ssl.get_server_certificate((address(desk), 443))
+    told, answer = over_tls(address(desk), name, authority)
+    assert told["subjectAltName"] == (("DNS", name),)
+    assert answer in {host(one) for one in machines}
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        over_tls(address(desk), "another.test", authority)
 
 
 def over_tls(where: str, name: str, authority: str) -> tuple[dict[str, Any], str]:
