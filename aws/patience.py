@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -31,21 +32,36 @@ class Patience:
     delay_seconds: float
     budget_seconds: float
 
+    def pause(self, looks: int) -> float:  # noqa: ARG002 - others grow
+        """Seconds to let pass after so many looks."""
+        return self.delay_seconds
+
+
+@dataclass(frozen=True)
+class Backoff(Patience):
+    """Full jitter: any share of a delay that doubles from half a second up to `delay_seconds`."""
+
+    def pause(self, looks: int) -> float:
+        """See Patience."""
+        return random.uniform(0, min(self.delay_seconds, 2.0 ** (looks - 2)))  # noqa: S311 - no secret
+
 
 def wait_for(what: str, look: Callable[[], T | None], patience: Patience, clock: Clock = time) -> T:
     """Look until something other than None is seen, and return it. Raises OutOfPatience naming `what`."""
     deadline = clock.monotonic() + patience.budget_seconds
+    looks = 0
     while True:
         seen = look()
         if seen is not None:
             return seen
         if clock.monotonic() >= deadline:
             raise OutOfPatience(f"{what} took more than {patience.budget_seconds:.0f} s")
-        clock.sleep(patience.delay_seconds)
+        looks += 1
+        clock.sleep(patience.pause(looks))
 
 
 # A thing just created may not be found for a while (coldsnap#43 saw up to two minutes).
-SETTLING = Patience(delay_seconds=1, budget_seconds=120)
+SETTLING = Backoff(delay_seconds=8, budget_seconds=120)
 
 
 def settled(what: str, call: Callable[[], T], forgive: Collection[str], clock: Clock = time) -> T:

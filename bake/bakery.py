@@ -15,6 +15,7 @@ from bake.builder import builder
 from bake.care import pauses
 from bake.claim import claims, insist, verdict_of_another, wait_for_claim
 from bake.cleanup import clean
+from bake.contents import contents
 from bake.errors import NothingToResume, NotVerified, Outrun
 from bake.fingerprint import Fingerprint, fingerprint
 from bake.image import CANDIDATE, FAILED, VERIFIED, Image
@@ -144,7 +145,9 @@ def _baked(kitchen: Kitchen, order: Order) -> Image:
         with kitchen.progress.phase(f"bundle {spec.path.name}"):
             stop(kitchen.cloud, site.instance_id)
             image_id = _bundled(kitchen, order, site.instance_id)
-            story = manifest(spec, order.base, image_id, order.made_of, report, installed, ())
+            beneath = kitchen.shelf.read_manifest(order.base.id).get("files", {})
+            files = {**beneath, **contents(steps)}
+            story = manifest(spec, order.base, image_id, order.made_of, report, installed, files)
             # Before the wait: whoever resumes finds the manifest.
             kitchen.shelf.write_manifest(image_id, story)
             image = images.wait_available(kitchen.cloud, image_id, kitchen.patience)

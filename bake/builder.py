@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aws import temporary
@@ -60,8 +60,10 @@ class Builder:
 
     def keep(self) -> None:
         """Leave the builder to a person, and say how to log in: a sweep takes it once it has expired."""
-        until = datetime.now(UTC) + timedelta(seconds=LIMIT_SECONDS)
         ec2 = self.kitchen.cloud.ec2
+        # It ends itself so long after its boot, whoever keeps it.
+        begun = describe(self.kitchen.cloud, [self.instance_id])[0]["LaunchTime"]
+        until = begun + timedelta(seconds=LIMIT_SECONDS)
         kept = {RUN: f"kept-{self.instance_id}", EXPIRES: moment(until)}
         ec2.create_tags(Resources=[self.instance_id, self.group_id], Tags=tag_list(kept))
         # It bakes no more: nobody shall wait for its image.

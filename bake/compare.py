@@ -50,7 +50,13 @@ class Comparison:
 
     packages: Changes
     settings: Changes
+    files: Changes
     inputs: tuple[str, ...]
+
+
+def _brief(files: Mapping[str, str]) -> dict[str, str]:
+    """Digests short enough to be read."""
+    return {path: digest[:12] for path, digest in files.items()}
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
@@ -58,5 +64,6 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
     return Comparison(
         Changes.between(old.get("packages", {}), new.get("packages", {})),
         Changes.between(old.get("settings", {}), new.get("settings", {})),
+        Changes.between(_brief(old.get("files", {})), _brief(new.get("files", {}))),
         tuple(difference(old.get("inputs", {}), new.get("inputs", {}))),
     )

@@ -41,7 +41,7 @@ def show(_: Context, image: str) -> Shown:
 
 @task(help={"old": "image id or name", "new": "image id or name"})
 def diff(_: Context, old: str, new: str) -> Compared:
-    """Tell how two images differ: packages, settings, and the inputs of their fingerprints."""
+    """Tell how two images differ: packages, settings, files of ours, and the inputs of their fingerprints."""
     cloud = connect()
     first, before = _with_manifest(cloud, old)
     second, after = _with_manifest(cloud, new)

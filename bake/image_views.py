@@ -126,6 +126,7 @@ class Compared:
             "new": self.new.id,
             "packages": self.found.packages.document(),
             "settings": self.found.settings.document(),
+            "files": self.found.files.document(),
             "inputs": list(self.found.inputs),
         }
 
@@ -134,6 +135,7 @@ class Compared:
         parts = {
             "packages": self.found.packages.lines(),
             "settings": self.found.settings.lines(),
+            "files": self.found.files.lines(),
             "inputs": list(self.found.inputs),
         }
         lines = [f"from {self.old.id} to {self.new.id}"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from bake.fingerprint import Fingerprint
     from bake.image import Image
     from bake.machine import Machine
-    from bake.progress import Timing
     from bake.spec import Spec
 
 _QUERY = "dpkg-query --show --showformat='${db:Status-Abbrev} ${Package} ${Version}\\n'"
@@ -36,9 +34,12 @@ def manifest(
     made_of: Fingerprint,
     report: Report,
     installed: dict[str, str],
-    timings: Sequence[Timing],
+    files: dict[str, str],
 ) -> dict[str, Any]:
-    """The manifest of a freshly bundled image; the test report is added once there is one."""
+    """The manifest of a freshly bundled image; timings and the test report are added once there are some.
+
+    `files` are those of this layer and of the layers beneath that this desk knows of.
+    """
     return {
         "image_id": image_id,
         "name": spec.name,
@@ -59,6 +60,6 @@ def manifest(
             {"step": outcome.step, "changed": outcome.changed, "seconds": round(outcome.seconds, 2)}
             for outcome in report.outcomes
         ],
-        "seconds": {timing.phase: round(timing.seconds, 2) for timing in timings},
         "packages": installed,
+        "files": files,
     }

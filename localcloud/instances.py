@@ -172,8 +172,11 @@ class Instances(Roster):
 
     def _forget_folders_but(self, instance_ids: set[str]) -> None:
         for folder in self.folder.iterdir() if self.folder.exists() else ():
-            if folder.name not in instance_ids:
-                shutil.rmtree(folder, ignore_errors=True)
+            if folder.name in instance_ids:
+                continue
+            if Plot(folder).layers():
+                self._notice(f"{folder.name} was launched as the local cloud was killed, and is forgotten")
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _new_machine(self, record: Any, layers: tuple[Path, ...]) -> Machine:
         plot = Plot(self.folder / record.id)

@@ -178,6 +178,7 @@ class Machine:
 
     def destroy(self) -> None:
         """Remove the machine's files, but not its console's."""
+        (self.plot.path / "layers").unlink(missing_ok=True)
         for name in ("upper", "work", "root", "runtime"):
             shutil.rmtree(self.plot.path / name, ignore_errors=True)
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,15 +134,18 @@ def status(_: Context) -> Status:
 def reset(_: Context, yes: bool = False, public: bool = False) -> Said:
     """Stop the local cloud and remove all that it keeps: images, instances, buckets. Asks first."""
     site = site_from_environment()
-    if not yes:
-        answer = input(f"Remove every image and instance below {site.home}? Type yes: ")
-        if answer.strip() != "yes":
-            raise LocalCloudError("nothing was removed", "answer yes, or give --yes")
+    if not yes and not _agreed(f"Remove every image and instance below {site.home}? Type yes: "):
+        raise LocalCloudError("nothing was removed", "answer yes, or give --yes")
     control.down(site)
     shutil.rmtree(site.home, ignore_errors=True)
     if public:
         shutil.rmtree(site.cache, ignore_errors=True)
     return Said(f"{site.home} is gone", {"removed": str(site.home)})
+
+
+def _agreed(question: str) -> bool:
+    """Ask on standard error; where nobody can answer, nobody agrees."""
+    return sys.stdin.isatty() and _stderr.input(question).strip() == "yes"
 
 
 @task(help={"instance": "instance id; the only one running when left out", "user": "login user"})

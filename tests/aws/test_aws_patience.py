@@ -10,7 +10,7 @@ from moto_fixture import FakeClock
 
 from aws.errors import OutOfPatience
 from aws.ownership import EXPIRES, RUN, Run, specification, tag_list, tags_of
-from aws.patience import SETTLING, Patience, settled, wait_for
+from aws.patience import SETTLING, Backoff, Patience, settled, wait_for
 
 
 def test_what_is_seen_at_once_costs_no_time(clock: FakeClock) -> None:
@@ -57,6 +57,14 @@ def _failing(times: int, code: str) -> object:
 def test_a_call_is_made_again_while_it_fails_with_a_forgiven_code(clock: FakeClock) -> None:
     assert settled("it", _failing(3, "InvalidAMIID.NotFound"), {"InvalidAMIID.NotFound"}, clock) == "answer"
     assert len(clock.slept) == 3
+
+
+def test_pauses_are_random_shares_of_a_delay_that_doubles_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[tuple[float, float]] = []
+    monkeypatch.setattr("random.uniform", lambda low, high: shares.append((low, high)) or high / 2)
+    backoff = Backoff(delay_seconds=8, budget_seconds=120)
+    assert [backoff.pause(looks) for looks in (1, 2, 3, 4, 5, 6, 60)] == [0.25, 0.5, 1, 2, 4, 4, 4]
+    assert {low for low, _ in shares} == {0}
 
 
 def test_a_code_that_is_not_forgiven_is_raised_at_once(clock: FakeClock) -> None:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,16 @@ from bake.shelf import Shelf
 from bake.ssh import Login
 from bake.steps.file import File
 
+LAUNCHED = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
 
 @dataclass
 class Ec2:
     tagged: list[Any] = field(default_factory=list)
     untagged: list[Any] = field(default_factory=list)
+
+    def describe_instances(self, **_: Any) -> Any:
+        return {"Reservations": [{"Instances": [{"InstanceId": "i-1", "LaunchTime": LAUNCHED}]}]}
 
     def create_tags(self, **asked: Any) -> None:
         self.tagged.append(asked)
@@ -105,6 +111,13 @@ def test_what_is_kept_claims_nothing_more_and_belongs_to_no_run(tmp_path: Path) 
     assert tags["Resources"] == ["i-1", "sg-1"]
     assert {"Key": "amibake:run", "Value": "kept-i-1"} in tags["Tags"]
     assert ec2.untagged == [{"Resources": ["i-1"], "Tags": [{"Key": "amibake:fingerprint"}]}]
+
+
+def test_it_is_kept_until_it_ends_itself_so_long_after_its_boot(tmp_path: Path) -> None:
+    progress = Answering()
+    site, _ = builder(tmp_path, Care("keep"), progress)
+    ended(site, BakeError("x"))
+    assert "i-1 is kept until 14:00 UTC" in progress.said.getvalue()
 
 
 def test_the_line_that_logs_in_is_told_and_its_key_is_its_owners_alone(tmp_path: Path) -> None:

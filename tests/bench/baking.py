@@ -15,6 +15,7 @@ from bake.plan import plan
 from bake.spec import layers
 from bake.steps.venv import Venv
 from bench.cloud import ROOT
+from bench.errors import BenchError
 from bench.figures import Figure, median
 from bench.process import timed
 
@@ -57,6 +58,9 @@ def measure(ground: Ground) -> tuple[tuple[Figure, ...], dict[str, Any]]:
     with (spec.parent.parent / "resizer" / "app.py").open("a") as code:
         code.write("\n# another line\n")
     changed = invoke(ground, "bake", f"--spec={spec}")
+    reused = [layer["reused"] for layer in changed.document["layers"]]
+    if reused != [True, True, False]:
+        raise BenchError(f"not the top layer alone was baked: {reused}")
     ground.say(f"{changed.seconds:.1f} s; now nothing changes")
     unchanged = [invoke(ground, "bake", f"--spec={spec}") for _ in range(_UNCHANGED_RUNS)]
     ground.say("the demonstration, that `invoke bake` ends with: a new node, then the same again")
