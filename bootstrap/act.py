@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -26,6 +26,8 @@ from bootstrap.node import Node
 if TYPE_CHECKING:
     from bootstrap.api import Api
     from bootstrap.metadata import Metadata
+
+_BRIEF_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,11 @@ class Act:
     def api(self) -> Api:
         """The way to AWS."""
         return self._node.api(self.environment.get("AWS_REGION", ""))()
+
+    @functools.cached_property
+    def brief_api(self) -> Api:
+        """The way to AWS for what can be told another time: it is given up after seconds."""
+        return replace(self.api, patience_seconds=_BRIEF_SECONDS)
 
     @property
     def metadata(self) -> Metadata:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bootstrap.errors import ApiError, BootstrapError
+from bootstrap.errors import BootstrapError
 from bootstrap.state import State
 
 if TYPE_CHECKING:
@@ -74,35 +74,11 @@ def tag(api: Api, state: State) -> None:
 
 
 def log(api: Api, group: str, state: State) -> None:
-    """Put an event into the group's stream of this instance, which is made where it is missing.
-
-    Raises like `tag`.
-    """
-    from bootstrap.api import LOGS
+    """Put an event into the group's stream of this instance. Raises like `tag`."""
+    from bootstrap.log_stream import LogStream
 
     event = {
         "timestamp": int(api.clock.now().timestamp() * 1000),
         "message": json.dumps(json.loads(state.to_json())),
     }
-    put = {"logGroupName": group, "logStreamName": state.instance_id, "logEvents": [event]}
-    try:
-        api.json(LOGS, "PutLogEvents", put)
-    except ApiError as why:
-        if why.code != "ResourceNotFoundException":
-            raise
-        _make_stream(api, group, state.instance_id)
-        api.json(LOGS, "PutLogEvents", put)
-
-
-def _make_stream(api: Api, group: str, stream: str) -> None:
-    from bootstrap.api import LOGS
-
-    for action, named in (
-        ("CreateLogGroup", {"logGroupName": group}),
-        ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
-    ):
-        try:
-            api.json(LOGS, action, named)
-        except ApiError as why:
-            if why.code != "ResourceAlreadyExistsException":
-                raise
+    LogStream(api, group, state.instance_id).put([event])

@@ -1,4 +1,4 @@
-"""A node's load, requests and latency in CloudWatch once a minute, by a timer; no agent."""
+"""A node's load, requests and latency in CloudWatch, and its logs, once a minute, by a timer; no agent."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from bootstrap.act import Act
 from bootstrap.api import MONITORING, Api, members
+from bootstrap.logs import ship
 from bootstrap.services import look
 
 TIMER = "node-metrics.timer"
@@ -35,9 +36,9 @@ class Figure:
 
 
 def keep_sending(act: Act, pace: Path = _PACE) -> None:
-    """Have the timer run when METRICS_NAMESPACE is given, and not when it is not. Raises ServiceError."""
+    """Have the timer run when METRICS_NAMESPACE or LOG_GROUP is given, and only then. Raises ServiceError."""
     (timer,) = look([TIMER], act.run)
-    wanted, active = bool(act.text("METRICS_NAMESPACE")), timer.active
+    wanted, active = bool(act.text("METRICS_NAMESPACE") or act.text("LOG_GROUP")), timer.active
     seconds = act.number("METRICS_SECONDS", _SECONDS) or _SECONDS
     if wanted and _paced(pace) != seconds:
         act.change(f"{TIMER}: every {seconds:g} s", lambda: _set_pace(act, pace, seconds, active=active))
@@ -62,11 +63,17 @@ def _set_pace(act: Act, path: Path, seconds: float, *, active: bool) -> None:
         act.run(["systemctl", "restart", TIMER])
 
 
+def beat(act: Act) -> None:
+    """Ship the logs, then send the figures. Raises like `send`."""
+    ship(act)
+    send(act)
+
+
 def send(act: Act, read: Path = _READ) -> None:
     """Put the figures of now, in one call. Raises ApiError or UnreachableError."""
     namespace = act.text("METRICS_NAMESPACE")
     if namespace and act.instance_id and not act.dry_run:
-        put(act.api, namespace, measured(act, read), dimensions(act))
+        put(act.brief_api, namespace, measured(act, read), dimensions(act))
 
 
 def dimensions(act: Act) -> list[dict[str, str]]:

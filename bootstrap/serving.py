@@ -6,14 +6,13 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+
+from bootstrap.log_file import lines, unread
 
 # What Apache writes of a request: quotes in a path are escaped there, so that no client can say `"us":`.
 _LINE = re.compile(rb'"path":"((?:[^"\\]|\\.)*)".*"us":(\d+)')
-_PIECE_BYTES = 1 << 20
 # More than that was not read for long; what it tells is of no moment any more.
 _MOST_BYTES = 64 << 20
 # CloudWatch takes 150 different values at most: steps of a tenth from 0.1 ms on, up to a minute.
@@ -67,28 +66,17 @@ class AccessLog:
             self._keep(here)
             return None
         found, end = Served(now - before.at), here.offset
-        for path, first in self._unread(before):
+        for path, first in unread(self.path, before.inode, before.offset):
             end = self._count(path, first, found)
         self._keep(Place(here.inode, end, now))
         return found
-
-    def _unread(self, before: Place) -> Iterator[tuple[Path, int]]:
-        """The files that are to be read, and from where; the log itself comes last."""
-        there = self.path.stat()
-        if there.st_ino == before.inode and there.st_size >= before.offset:
-            yield self.path, before.offset
-            return
-        rotated = self.path.with_name(f"{self.path.name}.1")
-        if rotated.exists() and rotated.stat().st_ino == before.inode:
-            yield rotated, before.offset
-        yield self.path, 0
 
     def _count(self, path: Path, first: int, found: Served) -> int:
         """Count the whole lines from an offset on; returns where the last of them ends."""
         with path.open("rb") as file:
             first = max(first, path.stat().st_size - _MOST_BYTES)
             file.seek(first)
-            for line in _lines(file):
+            for line in lines(file):
                 first += len(line)
                 told = _LINE.search(line)
                 if told and told[1].decode(errors="replace") != self.health:
@@ -104,15 +92,6 @@ class AccessLog:
     def _keep(self, place: Place) -> None:
         self.kept.parent.mkdir(parents=True, exist_ok=True)
         self.kept.write_text(json.dumps(asdict(place)))
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The whole lines, in a space that does not grow with the file; a line without an end is left."""
-    rest = b""
-    while piece := file.read(_PIECE_BYTES):
-        *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            yield line + b"\n"
 
 
 def _rounded(seconds: float) -> float:

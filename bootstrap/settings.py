@@ -37,7 +37,7 @@ class RunLists:
     """Which scripts run when a node boots, which may be run on request, which run when it leaves."""
 
     boot: tuple[str, ...] = (
-        "hostname", "cache-volume", "configure", "apache", "warm-cache", "metrics", "register",
+        "hostname", "metrics", "cache-volume", "configure", "apache", "warm-cache", "register",
     )  # fmt: skip
     operational: tuple[str, ...] = ("configure", "apache", "warm-cache", "register", "deregister")
     decommission: tuple[str, ...] = ("deregister", "stop-apache", "flush-logs")

@@ -200,8 +200,13 @@ def _shipped_policy(names: Names, bucket: str, given: Mapping[str, str]) -> Any:
         target_groups=mine,
         scaling_groups=f"{names.of()}-*",
         metrics_namespace=NODE_NAMESPACE,
+        log_group=_text(given.get("LOG_GROUP", "")),
     )
     return {**policy, "Statement": [*policy["Statement"], *map(_may_read, sorted(credentials(given)))]}
+
+
+def _text(typed: str) -> str:
+    return typed.removeprefix("text:") if typed.startswith("text:") else ""
 
 
 def credentials(given: Mapping[str, str]) -> set[str]:

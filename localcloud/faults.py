@@ -57,15 +57,21 @@ _QUERY = (
     "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
     "<RequestId>fault</RequestId></ErrorResponse>"
 )
+# What AWS's query services say, and Route 53; the services that speak JSON say ThrottlingException.
+_SAY_THROTTLING = ("autoscaling", "elasticloadbalancing", "iam", "sts", "route53", "sns")
 _XML = {
     "ec2": (
         "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
         "<RequestID>fault</RequestID></Response>"
     ),
     "s3": "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>fault</RequestId></Error>",
-    **dict.fromkeys(("autoscaling", "elasticloadbalancing", "iam", "sts", "route53", "sns"), _QUERY),
+    **dict.fromkeys(_SAY_THROTTLING, _QUERY),
 }
-_THROTTLED = {"ec2": (503, "RequestLimitExceeded"), "s3": (503, "SlowDown")}
+_THROTTLED = {
+    "ec2": (503, "RequestLimitExceeded"),
+    "s3": (503, "SlowDown"),
+    **dict.fromkeys(_SAY_THROTTLING, (400, "Throttling")),
+}
 _THROTTLED_ELSEWHERE = (400, "ThrottlingException")
 _OF_THE_SERVER = {
     "InternalError",

@@ -20,6 +20,8 @@ SETTINGS = """
 services = ["web.service"]
 health_url = "http://127.0.0.1/health"
 health_budget_seconds = 20
+[inputs.BUCKET]
+default = "ignore"
 [inputs.MESSAGE]
 default = "text:none"
 [[render]]
@@ -77,7 +79,7 @@ for _ in $(seq 600); do test -e /var/lib/go && exit 0; sleep 0.2; done
 exit 1
 """
 EXTRA = {"hold": HOLD, "crash": CRASH, "slow": SLOW, "reboot": REBOOT}
-BOOT = ("hostname", "cache-volume", "configure", "apache", "warm-cache", "metrics", "register")
+BOOT = ("hostname", "metrics", "cache-volume", "configure", "apache", "warm-cache", "register")
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,17 @@ class Cluster:
 
         return wait_for(f"{instance_id}: {' or '.join(states)}", look, Patience(0.3, budget_seconds))
 
-    def refuse(self, action: str, count: int, code: str = "") -> None:
-        """Let the next calls of an action fail; throttled, unless there is a code."""
+    def refuse(self, action: str, count: int, code: str = "", nth: int = 1) -> None:
+        """Let so many calls of an action fail, from the nth on; throttled, unless there is a code."""
         from localcloud.control import fault
 
-        fault(self.desk.site, {"refuse": {"action": action, "code": code, "nth": 1, "count": count}})
+        fault(self.desk.site, {"refuse": {"action": action, "code": code, "nth": nth, "count": count}})
+
+    def heal(self) -> None:
+        """Let everything go well again."""
+        from localcloud.control import fault
+
+        fault(self.desk.site, {"clear": True})
 
     def calls(self, since: float) -> list[dict[str, Any]]:
         """Who called what since a Unix time, by the cloud's own record."""
@@ -153,7 +161,7 @@ class Cluster:
             return {one["action"]: far - one["nth"] for one in left if one["nth"] > far // 2}
 
         yield count
-        fault(self.desk.site, {"clear": True})
+        self.heal()
 
 
 @pytest.fixture(scope="session")
@@ -171,7 +179,7 @@ def cluster(desk: Any) -> Iterator[Cluster]:
         image = desk.cloud.ec2.create_image(InstanceId=builder.id, Name=name)["ImageId"]
         desk.cloud.ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1})
         desk.terminate(builder)
-        temporary.create_profile(desk.cloud, name, {}, temporary.node_policy())
+        temporary.create_profile(desk.cloud, name, {}, temporary.node_policy("*", log_group="nodes-*"))
         yield Cluster(desk, image, name, _group(desk, name))
         temporary.delete_profile(desk.cloud, name)
         desk.cloud.ec2.deregister_image(ImageId=image)

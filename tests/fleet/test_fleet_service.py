@@ -163,6 +163,14 @@ def test_a_role_may_read_the_credentials_of_its_inputs_and_no_others() -> None:
     assert reading == {"arn:aws:ssm:*:*:parameter/shop/a", "arn:aws:secretsmanager:*:*:secret:db-??????"}
 
 
+def test_a_role_may_write_to_the_log_group_of_its_inputs_and_no_other() -> None:
+    shall = wanted(inputs={"BUCKET": "text:{bucket}", "LOG_GROUP": "text:shop"})
+    statements = {one["Sid"]: one for one in json.loads(shall.roles[0].policy)["Statement"]}
+    groups = statements["ShipItsStatesAndLogs"]["Resource"]
+    assert groups == ["arn:aws:logs:*:*:log-group:shop", "arn:aws:logs:*:*:log-group:shop:*"]
+    assert ":log-group:" not in wanted().roles[0].policy
+
+
 def test_a_role_may_use_its_own_load_balancers_and_bucket_alone() -> None:
     policy = wanted().roles[0].policy
     assert "loadbalancer/shop-*" in policy

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 UNIT = "node-bootstrap.service"
-BOOT = ["hostname", "cache-volume", "configure", "apache", "warm-cache", "metrics", "register"]
+BOOT = ["hostname", "metrics", "cache-volume", "configure", "apache", "warm-cache", "register"]
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,7 @@ def test_two_faults_of_one_action_come_one_after_the_other() -> None:
         ("ec2", 503, "RequestLimitExceeded"),
         ("s3", 503, "SlowDown"),
         ("ssm", 400, "ThrottlingException"),
+        *((one, 400, "Throttling") for one in ("autoscaling", "elasticloadbalancing", "iam", "sts", "sns")),
     ],
 )
 def test_a_service_throttles_with_its_own_code(service: str, status: int, code: str) -> None:
