@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ _WELL = ("InProgress", "Baking", "Successful")
 _WATCH_GRACE_SECONDS = 30
 _MOST_HEALTHY_PERCENT = 200
 _ALL_PERCENT = 100
+_MOST_ALARMS = 10  # AWS takes no more
 
 
 @dataclass(frozen=True)
@@ -49,28 +50,31 @@ def forwards(
     site: Site,
     kind: Kind,
     order: Order,
+    alarms: Sequence[str],
     obey: Callable[[], None],
     watched: Callable[[datetime, float], None],
 ) -> None:
-    """Start a refresh, or join the one under way, and see it through; after the canary, traffic is judged.
+    """Start a refresh, or join the one under way, and see it through; after each batch, traffic is judged.
 
-    Auto Scaling rests at a checkpoint meanwhile. Where somebody pauses, or things are worse than before, it
-    is cancelled: what was replaced stays so. Raises DoesWorse where it fails or things are worse.
+    Auto Scaling rests at a checkpoint meanwhile, and goes by `alarms` even when this desk is gone. Where
+    somebody pauses, or things are worse than before, it is cancelled: what was replaced stays so. Raises
+    DoesWorse where it fails or things are worse.
     """
-    name, began, judged, said = site.names.of(kind.name), datetime.now(UTC), False, ""
-    share = _start(site, kind, order)
+    name, began, said = site.names.of(kind.name), datetime.now(UTC), ""
+    ahead = checkpoints(order, _start(site, kind, order, alarms))
 
     def look() -> Any:
-        nonlocal judged, said
+        nonlocal began, ahead, said
         site.check()
         obey()
         one = _newest(site, name)
-        if (told := f"{name}: {one['Status']}, {one.get('PercentageComplete', 0)} %") != said:
+        done = one.get("PercentageComplete", 0)
+        if (told := f"{name}: {one['Status']}, {done} %") != said:
             said = told
             site.progress.note(said)
-        if not judged and one["Status"] in _WELL and one.get("PercentageComplete", 0) > 0:
-            judged = True
-            watched(began, share)
+        if one["Status"] in _WELL and ahead and done >= ahead[0]:
+            watched(began, done / _ALL_PERCENT)
+            began, ahead = datetime.now(UTC), [mark for mark in ahead if mark > done]
             return None
         return None if one["Status"] in _UNDER_WAY else one
 
@@ -90,7 +94,7 @@ def backwards(site: Site, kind: Kind) -> None:
     name = site.names.of(kind.name)
     with site.progress.phase(f"~ {name}: going back"):
         _cancel(site, name)
-        _start(site, kind, None)
+        _start(site, kind, None, ())
 
         def look() -> Any:
             site.check()
@@ -105,8 +109,8 @@ def backwards(site: Site, kind: Kind) -> None:
         )
 
 
-def _start(site: Site, kind: Kind, order: Order | None) -> float:
-    """Begin a refresh unless one is under way; the share of the group that its canary is."""
+def _start(site: Site, kind: Kind, order: Order | None, alarms: Sequence[str]) -> int:
+    """Begin a refresh unless one is under way; how many nodes the group has."""
     name = site.names.of(kind.name)
     there = launch_templates.described(site.cloud, site.names.deployment)[kind.name]
     group = scaling_groups.described(site.cloud, site.names.deployment)[kind.name]
@@ -119,12 +123,21 @@ def _start(site: Site, kind: Kind, order: Order | None) -> float:
             DesiredConfiguration={
                 "LaunchTemplate": {"LaunchTemplateId": there.id, "Version": str(there.version)}
             },
-            Preferences=preferences(kind, order, size),
+            Preferences=preferences(kind, order, size, alarms),
         )
-    return 1 / size
+    return size
 
 
-def preferences(kind: Kind, order: Order | None, size: int) -> Any:
+def checkpoints(order: Order, size: int) -> list[int]:
+    """At which percentages of a group it rests: a canary alone, then after each batch.
+
+    Auto Scaling rounds up to whole instances.
+    """
+    counts = [*range(1, size, max(1, order.pace.step(size))), size]
+    return sorted({max(1, _ALL_PERCENT * count // size) for count in counts})
+
+
+def preferences(kind: Kind, order: Order | None, size: int, alarms: Sequence[str]) -> Any:
     """How a group of a size is to be refreshed; without an order, back to what was, as surely as can be."""
     step = math.ceil(100 * (order.pace.step(size) if order else 1) / size)
     in_place = bool(order and order.pace.in_place)
@@ -136,9 +149,10 @@ def preferences(kind: Kind, order: Order | None, size: int) -> Any:
         "AutoRollback": bool(order and order.takes_back),
     }
     if order:
-        # The canary alone, then the rest. Auto Scaling rounds up to whole instances.
-        chosen["CheckpointPercentages"] = sorted({max(1, _ALL_PERCENT // size), _ALL_PERCENT})
+        chosen["CheckpointPercentages"] = checkpoints(order, size)
         chosen["CheckpointDelay"] = int(order.watch_seconds) + _WATCH_GRACE_SECONDS
+    if alarms:
+        chosen["AlarmSpecification"] = {"Alarms": list(alarms)[:_MOST_ALARMS]}
     return chosen
 
 

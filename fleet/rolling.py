@@ -97,7 +97,9 @@ class Rolling:
                 kind = self.site.need.kind(name)
                 if kind.scaling:
                     self.last = None
-                    refreshing.forwards(self.site, kind, self.record.order, self._obey, self._watched)
+                    refreshing.forwards(
+                        self.site, kind, self.record.order, self._alarms(), self._obey, self._watched
+                    )
                     self.changed.append(f"~ {self.site.names.of(name)} refreshed to {turn.image_id}")
                 else:
                     self._advance(_Way(kind, turn, forwards=True))
@@ -107,6 +109,11 @@ class Rolling:
                 raise DoesWorse(str(bad), hint) from bad
             return str(bad)
         return ""
+
+    def _alarms(self) -> list[str]:
+        """The names of the deployment's alarms that did not ring before."""
+        named = [alarms.name_of(one, self.site.names) for one in self.site.need.deployment.alarms]
+        return [one for one in named if one not in self.record.rang]
 
     def _backwards(self, why: str) -> None:
         self.site.progress.note(f"going back: {why}")

@@ -13,7 +13,6 @@ ResizerError
     ├── MethodError           405  method
     ├── TooManyBytesError     413  too_many_bytes
     ├── TooManyPixelsError    413  too_many_pixels
-    ├── TooManyFramesError    413  too_many_frames
     ├── TooLargeResultError   413  too_large_result
     ├── NotAnImageError       415  not_an_image
     ├── UndecodableError      422  undecodable
@@ -130,12 +129,6 @@ class TooManyPixelsError(RefusalError):
     """The original's header announces more pixels than the node agrees to decode."""
 
     status, code = 413, "too_many_pixels"
-
-
-class TooManyFramesError(RefusalError):
-    """The animation has more frames than the node agrees to render."""
-
-    status, code = 413, "too_many_frames"
 
 
 class TooLargeResultError(RefusalError):

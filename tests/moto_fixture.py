@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aws.session import Cloud
 
 
-LATER_CLIENTS = ("autoscaling", "cloudwatch", "elb", "elbv2", "route53")
+LATER_CLIENTS = ("autoscaling", "cloudwatch", "elb", "elbv2", "iam", "route53", "s3", "ssm")
 
 
 class FakeClock:

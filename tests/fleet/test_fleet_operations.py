@@ -241,7 +241,10 @@ def test_where_some_nodes_come_up_the_outcome_is_degraded_and_tells_of_the_other
     assert len(done.stories) == 1
 
 
-def test_a_group_lets_go_of_a_load_balancer_that_its_template_names_no_more(mock_cloud: Cloud) -> None:
+def test_a_group_lets_go_of_a_load_balancer_that_its_template_names_no_more(
+    mock_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_TIMES_SLOWER", 0)
     more: dict[str, Any] = {
         "scaling": {"min": 2, "max": 4, "target_cpu_percent": 60},
         "load_balancer": {"front": {}, "inner": {}},
@@ -259,6 +262,7 @@ def test_a_group_lets_go_of_a_load_balancer_that_its_template_names_no_more(mock
 def test_plain_nodes_stay_until_the_group_that_takes_over_serves(
     mock_cloud: Cloud, up: Done, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(service, "_TIMES_SLOWER", 0)
     scaled = deployment(scaling={"min": 2, "max": 4, "target_cpu_percent": 60})
     plain = set(ids(mock_cloud))
     # Those of moto's groups say nothing of themselves, as nodes do that hang in their boot.

@@ -16,7 +16,7 @@ from scaling_cloud import ScalingCloud
 
 from aws.session import Cloud, connect
 from bake.progress import Progress
-from fleet import launch_templates, operations, roll_commands, roll_record
+from fleet import launch_templates, operations, refreshing, roll_commands, roll_record, rolling
 from fleet.command import Desk
 from fleet.deployment import Deployment, parse
 from fleet.errors import RolledBack
@@ -24,7 +24,9 @@ from fleet.naming import STATE, Names
 from fleet.node import described
 from fleet.outcome import Done
 from fleet.roll_record import Order
+from fleet.rollout import Pace
 from fleet.scaling_groups import LAUNCHING
+from fleet.verdict import Traffic
 from localcloud import own_accord
 from localcloud.site import ACCOUNT
 
@@ -178,6 +180,30 @@ def test_the_canary_of_a_group_is_watched_alone(shop: Shop) -> None:
     shop.roll(watch_seconds=40.0)
     assert seen[SIZE - 1, 1] > 20
     assert shop.images == {"new": SIZE}
+
+
+def test_a_group_that_does_worse_after_its_canary_goes_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Traffic(requests=1000, errors=400, p99_seconds=0.1)
+
+    def traffic(*_: object) -> Traffic:
+        return failing if shop.images["new"] > 1 else Traffic(1000, 0, 0.1)
+
+    monkeypatch.setattr(rolling, "traffic", traffic)
+    monkeypatch.setattr(roll_commands, "traffic", traffic)
+    with pytest.raises(RolledBack, match="requests failed"):
+        shop.roll()
+    assert shop.images == {"old": SIZE}
+
+
+def test_a_group_goes_by_the_alarms_that_did_not_ring_before(shop: Shop) -> None:
+    order = Order(pace=Pace(batch=1), watch_seconds=5)
+    (kind,) = shop.desk().resolved().need.kinds
+    asked = refreshing.preferences(kind, order, 20, ["a", "b"])
+    assert asked["AlarmSpecification"] == {"Alarms": ["a", "b"]}
+    assert asked["CheckpointPercentages"] == [*range(5, 101, 5)]
+    assert refreshing.checkpoints(Order(pace=Pace(batch=2)), 3) == [33, 100]
 
 
 def test_a_pause_cancels_the_refresh_and_a_resume_replaces_what_is_left(shop: Shop) -> None:

@@ -36,6 +36,8 @@ REFUSED = [
     "ä" * 513,
     "resized/w300/a.jpg",
     "resized",
+    "http://169.254.169.254/latest/meta-data",
+    "https://example.org/a.jpg",
 ]
 
 
@@ -67,3 +69,7 @@ def test_an_accepted_key_never_leads_out_of_its_tree() -> None:
         assert address.path == "medium/" + key
         assert not {"", ".", ".."} & set(address.path.split("/"))
     assert accepted > 100
+
+
+def test_another_server_s_address_is_at_most_a_name_in_the_store() -> None:
+    assert parse("/medium/http:/169.254.169.254/a.jpg", OPEN).key == "http:/169.254.169.254/a.jpg"
