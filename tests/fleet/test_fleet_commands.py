@@ -82,6 +82,11 @@ def test_a_sound_file_is_said_to_be_sound_with_its_nodes_and_their_image(door: D
         (SHOP.replace("30", "300"), "[dns]: `ttl_seconds` is 300", "from 1 to 60"),
         (SHOP.replace("[dns]", "[dns"), "is no TOML", "fleet/README.md"),
         (SHOP.replace("count = 2", 'image = "baker"'), "baker", "invoke bake"),
+        (
+            SHOP.replace("count = 2", 'security_groups = ["sg-0abc"]'),
+            "eu-central-1 has not all of `security_groups`",
+            "sg-0abc",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", ["fleet.validate", "fleet.up"])
