@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any, Self
 
@@ -130,6 +130,15 @@ class Site:
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read())
 
+    def said(self, request: bytes) -> Answer:
+        """Send these very bytes, and hear what is answered."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS) as connection:
+            connection.sendall(request)
+            response = HTTPResponse(connection)
+            response.begin()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read())
+
     def upload(self, key: str, data: bytes, modified: int = 1_700_000_000) -> None:
         """Put an original into the folder store."""
         path = self.root / "originals" / key
@@ -146,6 +155,13 @@ class Site:
         parent = self.running["render"].pid
         listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
         return [int(each) for each in listed.split()]
+
+    def fetch(self) -> int:
+        """Return the process id of the daemon that runs the application."""
+        parent = self.running["apache"].pid
+        listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        (found,) = (int(one) for one in listed if b"(wsgi:fetch)" in Path(f"/proc/{one}/cmdline").read_bytes())
+        return found
 
     def files(self) -> list[Path]:
         """Return the files of the cache that Apache could serve."""
@@ -210,7 +226,8 @@ class Site:
         for old, new in (
             ("python-path=/opt/resizer/app ", ""), ("home=/var/lib/resizer", "home=/"),
             ("user=resizer group=resizer", f"user={USER} group={GROUP}"),
-            ("/opt/resizer/app", str(PRODUCT)), ("*:80", "*"),
+            ("/opt/resizer/app", str(PRODUCT)), ("/opt/resizer/errors", str(TEMPLATES / "errors")),
+            ("*:80", "*"),
             ("request-timeout=60", f"request-timeout=60 socket-user={USER}"),
         ):  # fmt: skip
             site = site.replace(old, new)
