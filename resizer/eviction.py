@@ -5,8 +5,8 @@ but the time it takes. A first walk weighs what there is by its age of use; from
 which files go, so that the second walk ends near the low water mark. Removing a file while Apache sends it
 is safe: it goes when the last reader closes it.
 
-All results of a key lie in one folder. Whoever may choose sizes freely can ask for so many of one key that its
-folder alone would grow slow; of such a folder the least used go, however much space there is.
+All results of a key lie in one folder. Whoever may choose sizes freely can ask for so many of one key that
+its folder alone would grow slow; of such a folder the least used go, however much space there is.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Usage(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file of the cache: its path, its size on the disk, when it came here and was last used; one too many?"""
+    """A file of the cache: its size on the disk, when it was last used and came, whether it is one too many."""
 
     path: str
     bytes: int

@@ -133,11 +133,16 @@ class Site:
     def said(self, request: bytes) -> Answer:
         """Send these very bytes, and hear what is answered."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS) as connection:
-            connection.sendall(request)
-            response = HTTPResponse(connection)
-            response.begin()
-            found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, response.read())
+            return self.said_over(connection, request)
+
+    @staticmethod
+    def said_over(connection: socket.socket, request: bytes) -> Answer:
+        """The same, over a connection that is there."""
+        connection.sendall(request)
+        response = HTTPResponse(connection)
+        response.begin()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, found, response.read())
 
     def upload(self, key: str, data: bytes, modified: int = 1_700_000_000) -> None:
         """Put an original into the folder store."""
@@ -160,7 +165,8 @@ class Site:
         """Return the process id of the daemon that runs the application."""
         parent = self.running["apache"].pid
         listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        (found,) = (int(one) for one in listed if b"(wsgi:fetch)" in Path(f"/proc/{one}/cmdline").read_bytes())
+        titles = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in listed}
+        (found,) = (one for one, title in titles.items() if b"(wsgi:fetch)" in title)
         return found
 
     def files(self) -> list[Path]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -230,6 +231,22 @@ def test_a_node_whose_application_does_not_start_says_so_in_one_line_that_nobody
         assert broken.headers["content-type"].startswith("text/plain")
         assert broken.headers["cache-control"] == "no-store"
         assert (hit.status, hit.headers["x-resizer"]) == (200, "apache")
+
+
+def test_a_connection_that_asks_nothing_is_kept_and_one_that_asks_too_slowly_is_ended(site: Site) -> None:
+    """As apache.conf has it: 75 s for the first, which load balancers reuse, and 10 s for the other."""
+    site.upload("kept.jpg", PHOTO)
+    with (
+        socket.create_connection(("127.0.0.1", site.port), timeout=40) as slow,
+        socket.create_connection(("127.0.0.1", site.port), timeout=40) as kept,
+    ):
+        request = b"GET /thumb/kept.jpg HTTP/1.1\r\nHost: a\r\n\r\n"
+        slow.sendall(request[:20])
+        assert site.said_over(kept, request).status == 200
+        refused = slow.recv(65536)
+        assert not refused or refused.startswith(b"HTTP/1.1 408 ")
+        assert b"too_late " in refused or not refused
+        assert site.said_over(kept, request).headers["x-resizer"] == "apache"
 
 
 def test_a_hit_larger_than_what_apache_reads_at_once_arrives_whole_and_in_parts(site: Site) -> None:
