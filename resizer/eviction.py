@@ -47,7 +47,7 @@ class Usage(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file of the cache: its size on the disk, when it was last used and came, whether it is one too many."""
+    """A file of the cache: its size on the disk, when it was last used and came, whether it is too many."""
 
     path: str
     bytes: int
