@@ -18,8 +18,7 @@ from fleet.plan import count_of
 from fleet.roll_record import Paused, Record, Turn
 from fleet.rollout import Await, Done, Launch, Move, Retire, Standing, next_move
 from fleet.service import LOST, UP, Look, balancers_of
-from fleet.traffic import traffic
-from fleet.verdict import Limits, Traffic, faults
+from fleet.watching import faults_since
 
 if TYPE_CHECKING:
     from aws.patience import Clock
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from fleet.wanted import Kind
 
 _LOOK_SECONDS = 2.0
-# CloudWatch may tell of a minute only some minutes later.
-_LATEST_SECONDS = 180.0
 # Of more nodes than these is said how many they are.
 _NAMED = 5
 
@@ -248,26 +245,10 @@ class Rolling:
 
     def _watched(self, since: datetime, share: float) -> None:
         """Look at new nodes, a share of all, for a while. Raises DoesWorse where things are worse."""
-        site, order = self.site, self.record.order
-        until = self.clock.monotonic() + order.watch_seconds
-        with site.progress.phase(f"… watch the new nodes for {order.watch_seconds:g} s"):
-            while self.clock.monotonic() < until:
-                self._look_up()
-            after = self._measured(since)
-        rings = [one for one in alarms.ringing(site.cloud, site.names) if one not in self.record.rang]
-        worse = faults(self.record.before, after, Limits.of_share(share))
-        wrong = [*worse, *(f"the alarm {one} rings" for one in rings)]
+        with self.site.progress.phase(f"… watch the new nodes for {self.record.order.watch_seconds:g} s"):
+            wrong = faults_since(self.site, self.record, since, share, self.clock, self._look_up)
         if wrong:
             raise DoesWorse("; ".join(wrong))
-
-    def _measured(self, since: datetime) -> Traffic:
-        """What went through since then; where there was traffic before, it may take a while to hear of it."""
-        until = self.clock.monotonic() + _LATEST_SECONDS
-        while True:
-            after = traffic(self.site.cloud, self.site.balancers(), since)
-            if after.requests or not self.record.before.requests or self.clock.monotonic() >= until:
-                return after
-            self._look_up()
 
     def _look_up(self) -> None:
         self.site.check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from scaling_cloud import ScalingCloud
 
 from aws.session import Cloud, connect
 from bake.progress import Progress
-from fleet import launch_templates, operations, refreshing, roll_commands, roll_record, rolling
+from fleet import launch_templates, operations, refreshing, roll_commands, roll_record, watching
 from fleet.command import Desk
 from fleet.deployment import Deployment, parse
 from fleet.errors import RolledBack
@@ -33,6 +34,7 @@ from localcloud.site import ACCOUNT
 NAMES = Names("shop")
 GROUP = NAMES.of("web")
 SIZE = 3
+BUSY = Traffic(requests=1000, errors=0, p99_seconds=0.1)
 
 
 class Shop(FakeClock):
@@ -187,11 +189,11 @@ def test_a_group_that_does_worse_after_its_canary_goes_back(
 ) -> None:
     failing = Traffic(requests=1000, errors=400, p99_seconds=0.1)
 
-    def traffic(*_: object) -> Traffic:
-        return failing if shop.images["new"] > 1 else Traffic(1000, 0, 0.1)
+    def by_minute(*_: object) -> dict[datetime, Traffic]:
+        return {datetime.now(UTC): failing if shop.images["new"] > 1 else BUSY}
 
-    monkeypatch.setattr(rolling, "traffic", traffic)
-    monkeypatch.setattr(roll_commands, "traffic", traffic)
+    monkeypatch.setattr(watching, "by_minute", by_minute)
+    monkeypatch.setattr(roll_commands, "traffic", lambda *_: BUSY)
     with pytest.raises(RolledBack, match="requests failed"):
         shop.roll()
     assert shop.images == {"old": SIZE}
