@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fleet.launch_templates import ActualTemplate
     from fleet.wanted import Kind
 
+CANARY_ENDS = "the group launches its own"
 _LOOK_SECONDS = 2.0
 # Of more nodes than these is said how many they are.
 _NAMED = 5
@@ -93,6 +94,8 @@ class Rolling:
             for name, turn in self.record.turns.items():
                 kind = self.site.need.kind(name)
                 if kind.scaling:
+                    if not self.record.order.pace.in_place:
+                        self._try_out(_Way(kind, turn, forwards=True))
                     self.last = None
                     refreshing.forwards(
                         self.site, kind, self.record.order, self._alarms(), self._obey, self._watched
@@ -122,11 +125,30 @@ class Rolling:
                 launch_templates.use(self.site.cloud, there, turn.old_version, turn.old_digest)
             kind = self.site.need.kind(name)
             if kind.scaling:
-                self.last = None
+                self._end_canary(_Way(kind, turn, forwards=True))
                 refreshing.backwards(self.site, kind)
                 self.changed.append(f"~ {self.site.names.of(name)} refreshed to what was before")
             else:
                 self._advance(_Way(kind, turn, forwards=False))
+
+    def _try_out(self, way: _Way) -> None:
+        """A canary beside a group, which would replace its nodes whether load balancers take new ones or not.
+
+        One that somebody has begun is gone on with; a group that has new nodes already has had one.
+        """
+        came, standing = datetime.now(UTC), self._standing(way)
+        around = [one.node for one in self.last.standings] if self.last else []
+        theirs = [one for one in around if one.template == way.kind.name and one.group]
+        if not any(way.leads_to(one) for one in theirs):
+            canary = (*standing.fresh, *standing.coming) or self._launch(way.kind, 1)
+            self._await(canary, forwards=True)
+            self._watched(came, 1 / (len(theirs) + 1))
+        self._end_canary(way)
+
+    def _end_canary(self, way: _Way) -> None:
+        standing, self.last = self._standing(way), None
+        if canary := (*standing.fresh, *standing.coming):
+            act(self.site, [Terminate(way.kind.name, canary, CANARY_ENDS)], self.changed)
 
     def _advance(self, way: _Way) -> None:
         """One template, until all its nodes are good ones.
