@@ -269,7 +269,7 @@ def test_without_apt_get_but_with_all_programs_machines_run(monkeypatch: pytest.
 
 @pytest.fixture
 def lacking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(needs, "missing", lambda: needs.NEEDS[:1])
+    monkeypatch.setattr(needs, "missing", lambda *_: needs.NEEDS[:1])
     monkeypatch.setattr(needs, "refuse_where_impossible", lambda *_, **__: None)
 
 
@@ -279,6 +279,16 @@ def test_packages_that_are_not_to_be_installed_are_listed_in_a_command(lacking: 
         needs.ensure(said.append, install=False)
     assert said == ["needs systemd-container, which runs the machines"]
     assert caught.value.hint.endswith("apt-get install --yes --no-install-recommends systemd-container")
+
+
+def test_what_is_wanted_beside_is_known_by_its_program_or_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there, absent = tmp_path / "there.so", tmp_path / "absent.so"
+    there.touch()
+    wanted = [needs.Need(path.stem, str(path), "serves") for path in (there, absent)]
+    monkeypatch.setattr(needs.shutil, "which", lambda *_, **__: "/usr/bin/it")
+    assert [need.package for need in needs.missing(wanted)] == ["absent"]
 
 
 def test_packages_are_installed_from_fresh_lists(lacking: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,7 @@ class Site:
     settings: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     defines: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -105,6 +106,7 @@ class Site:
                 "RESIZER_CONFIG": str(self.config),
                 "PROMETHEUS_MULTIPROC_DIR": str(self.root / "run/metrics"),
                 "APACHE_LOG_DIR": str(self.root),
+                **self.environment,
             }
             self.running[name] = subprocess.Popen(argv, stdout=out, stderr=out, env=environ, cwd="/", **how)
 
@@ -205,7 +207,7 @@ class Site:
 
     def _configure(self) -> None:
         settings = {
-            "folder": f'"{self.root}/originals"',
+            **({} if "bucket" in self.settings else {"folder": f'"{self.root}/originals"'}),
             "cache_dir": f'"{self.root}/cache"',
             "run_dir": f'"{self.root}/run"',
             "signing_keys": f'["{SIGNING_KEY}"]',
