@@ -12,7 +12,7 @@ import pytest
 from fleet_wanted import settled, wanted
 
 from fleet.load_balancer import KINDS, Kind, LoadBalancer
-from fleet.traffic import traffic
+from fleet.traffic import by_minute, traffic
 from fleet.verdict import Traffic
 
 if TYPE_CHECKING:
@@ -142,3 +142,27 @@ def test_a_network_load_balancer_has_no_answers_to_count_and_is_not_asked(mock_c
         assert traffic(mock_cloud, both, SINCE, UNTIL).requests == 5
     (call,) = asked
     assert {one["MetricStat"]["Metric"]["Namespace"] for one in call["MetricDataQueries"]} == {"AWS/ELB"}
+
+
+def test_minutes_are_told_apart_and_errors_of_nodes_and_load_balancer_added(mock_cloud: Cloud) -> None:
+    (front,) = settled(wanted()).balancers
+    later = MOMENT + timedelta(minutes=1)
+    counted = [
+        (MOMENT, "RequestCount", 40.0),
+        (later, "RequestCount", 30.0),
+        (later, "HTTPCode_Backend_5XX", 5.0),
+        (later, "HTTPCode_ELB_5XX", 2.0),
+    ]
+    for at, name, value in counted:
+        datum: Any = {
+            "MetricName": name,
+            "Dimensions": [{"Name": "LoadBalancerName", "Value": front.name}],
+            "Timestamp": at + timedelta(seconds=5),
+            "Value": value,
+        }
+        mock_cloud.cloudwatch.put_metric_data(Namespace="AWS/ELB", MetricData=[datum])
+    seen = by_minute(mock_cloud, [front], MOMENT + timedelta(seconds=50), later + timedelta(minutes=1))
+    assert [(one.requests, one.errors) for one in seen.values()] == [(40, 0), (30, 7)]
+    assert list(seen) == [MOMENT, later]
+    whole = traffic(mock_cloud, [front], MOMENT, later + timedelta(minutes=1))
+    assert (whole.requests, whole.errors) == (70, 7)
