@@ -76,7 +76,7 @@ def parse(path: Path, data: dict[str, object]) -> Deployment:
     name = top.matching("name", NAME, NAME_WORDS)
     balancers = read_balancers(top)
     templates = read_templates(top, [one.name for one in balancers])
-    scaling = read_scaling(top, [one.name for one in templates], balancers)
+    scaling = read_scaling(top, templates, balancers)
     kinds = {one.name: one.kind for one in balancers}
     read = Deployment(
         path=path,

@@ -43,6 +43,11 @@ class HealthCheck:
         return f"{self.protocol}:{self.port}{self.path}"
 
     @property
+    def admitting_seconds(self) -> int:
+        """How long the checks last, at least, that a node has to pass before it gets traffic."""
+        return self.healthy_threshold * self.interval_seconds
+
+    @property
     def in_service_seconds(self) -> int:
         """How long a node that answers may take until it is in service."""
         return self.healthy_threshold * (self.interval_seconds + self.timeout_seconds) + _REGISTERING_SECONDS

@@ -13,6 +13,7 @@ from fleet import launch_templates, scaling_groups, service
 from fleet.actions import CHANGED, Action
 from fleet.errors import DoesWorse
 from fleet.roll_record import Paused
+from fleet.watching import LATEST_SECONDS
 
 if TYPE_CHECKING:
     from fleet.act import Site
@@ -25,6 +26,7 @@ _WELL = ("InProgress", "Baking", "Successful")
 _WATCH_GRACE_SECONDS = 30
 _MOST_HEALTHY_PERCENT = 200
 _ALL_PERCENT = 100
+_ALL_JUDGED = _ALL_PERCENT + 1
 _MOST_ALARMS = 10  # AWS takes no more
 
 
@@ -56,15 +58,17 @@ def forwards(
 ) -> None:
     """Start a refresh, or join the one under way, and see it through; after each batch, traffic is judged.
 
-    Auto Scaling rests at a checkpoint meanwhile, and goes by `alarms` even when this desk is gone. Where
+    Auto Scaling rests at a checkpoint meanwhile, for as long as that takes at most; then another refresh
+    takes over, as nobody can tell it to go on. It goes by `alarms` even when this desk is gone. Where
     somebody pauses, or things are worse than before, it is cancelled: what was replaced stays so. Raises
     DoesWorse where it fails or things are worse.
     """
     name, began, said = site.names.of(kind.name), datetime.now(UTC), ""
-    ahead = checkpoints(order, _start(site, kind, order, alarms))
+    size = _start(site, kind, order, alarms)
+    mark = checkpoints(order, size)[0]
 
     def look() -> Any:
-        nonlocal began, ahead, said
+        nonlocal began, mark, said
         site.check()
         obey()
         one = _newest(site, name)
@@ -72,10 +76,14 @@ def forwards(
         if (told := f"{name}: {one['Status']}, {done} %") != said:
             said = told
             site.progress.note(said)
-        if one["Status"] in _WELL and ahead and done >= ahead[0]:
-            watched(began, done / _ALL_PERCENT)
-            began, ahead = datetime.now(UTC), [mark for mark in ahead if mark > done]
-            return None
+        if one["Status"] in _WELL and done >= mark:
+            left = one.get("InstancesToUpdate", 0)
+            watched(began, 1 - left / size)
+            if one["Status"] != "Successful":
+                _cancel(site, name)
+                began, marks = datetime.now(UTC), checkpoints(order, _start(site, kind, order, alarms))
+                mark = marks[0] if left else _ALL_JUDGED
+                return None
         return None if one["Status"] in _UNDER_WAY else one
 
     with site.progress.phase(f"~ instance refresh of {name} to {kind.image.id}"):
@@ -129,11 +137,13 @@ def _start(site: Site, kind: Kind, order: Order | None, alarms: Sequence[str]) -
 
 
 def checkpoints(order: Order, size: int) -> list[int]:
-    """At which percentages of a group it rests: a canary alone, then after each batch.
+    """At which percentages of a group it rests: after each batch.
 
-    Auto Scaling rounds up to whole instances.
+    Where nodes go before others come there was no canary, and the first comes alone. Auto Scaling rounds up
+    to whole instances.
     """
-    counts = [*range(1, size, max(1, order.pace.step(size))), size]
+    step = max(1, order.pace.step(size))
+    counts = [*range(1 if order.pace.in_place else step, size, step), size]
     return sorted({max(1, _ALL_PERCENT * count // size) for count in counts})
 
 
@@ -150,7 +160,7 @@ def preferences(kind: Kind, order: Order | None, size: int, alarms: Sequence[str
     }
     if order:
         chosen["CheckpointPercentages"] = checkpoints(order, size)
-        chosen["CheckpointDelay"] = int(order.watch_seconds) + _WATCH_GRACE_SECONDS
+        chosen["CheckpointDelay"] = int(order.watch_seconds + LATEST_SECONDS) + _WATCH_GRACE_SECONDS
     if alarms:
         chosen["AlarmSpecification"] = {"Alarms": list(alarms)[:_MOST_ALARMS]}
     return chosen
@@ -174,7 +184,7 @@ def _settle(site: Site, kind: Kind) -> None:
     there = launch_templates.described(site.cloud, site.names.deployment)[kind.name]
     group = scaling_groups.described(site.cloud, site.names.deployment)[kind.name]
     behind = site.balancers(service.balancers_of(site.need, kind.name))
-    scaling_groups.put(site.cloud, site.need, kind, there, behind, group, group.desired)
+    scaling_groups.put(site.cloud, site.need, kind, there, behind, group, group.desired, group.grace_seconds)
 
 
 def _newest(site: Site, name: str) -> Any:

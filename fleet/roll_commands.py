@@ -22,7 +22,7 @@ from fleet.node_actions import Launch as LaunchNodes
 from fleet.outcome import Done as Outcome
 from fleet.plan import Plan, count_of, outdated, plan
 from fleet.roll_record import Order, Record, Turn
-from fleet.rolling import Rolling
+from fleet.rolling import CANARY_ENDS, Rolling
 from fleet.rollout import Launch, Retire, Standing, moves
 from fleet.traffic import traffic
 
@@ -190,6 +190,8 @@ def _foreseen(site: Site, order: Order, kinds: Sequence[Kind], actual: Actual) -
     actions: list[Action] = _templates(site, [one.name for one in kinds], actual)
     for kind in kinds:
         if kind.scaling:
+            if not order.pace.in_place:
+                actions += _canary(site, kind)
             actions.append(refreshing.Refresh(kind, actual.scaling[kind.name].name))
             continue
         found = [one for one in actual.nodes if one.template == kind.name and not one.group]
@@ -205,6 +207,12 @@ def _foreseen(site: Site, order: Order, kinds: Sequence[Kind], actual: Actual) -
             else:
                 actions.append(AwaitService())
     return Plan(site.names.deployment, tuple(actions))
+
+
+def _canary(site: Site, kind: Kind) -> list[Action]:
+    """A new node beside a group, before the group's own are replaced."""
+    zones = tuple(spread(1, site.need.ground.zones, ()).items())
+    return [LaunchNodes(kind, zones), AwaitService(), Terminate(kind.name, ("new 1",), CANARY_ENDS)]
 
 
 def _need_record(desk: Desk) -> Record:

@@ -18,8 +18,7 @@ from fleet.plan import count_of
 from fleet.roll_record import Paused, Record, Turn
 from fleet.rollout import Await, Done, Launch, Move, Retire, Standing, next_move
 from fleet.service import LOST, UP, Look, balancers_of
-from fleet.traffic import traffic
-from fleet.verdict import Limits, Traffic, faults
+from fleet.watching import faults_since
 
 if TYPE_CHECKING:
     from aws.patience import Clock
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
     from fleet.launch_templates import ActualTemplate
     from fleet.wanted import Kind
 
+CANARY_ENDS = "the group launches its own"
 _LOOK_SECONDS = 2.0
-# CloudWatch may tell of a minute only some minutes later.
-_LATEST_SECONDS = 180.0
 # Of more nodes than these is said how many they are.
 _NAMED = 5
 
@@ -96,6 +94,8 @@ class Rolling:
             for name, turn in self.record.turns.items():
                 kind = self.site.need.kind(name)
                 if kind.scaling:
+                    if not self.record.order.pace.in_place:
+                        self._try_out(_Way(kind, turn, forwards=True))
                     self.last = None
                     refreshing.forwards(
                         self.site, kind, self.record.order, self._alarms(), self._obey, self._watched
@@ -125,11 +125,30 @@ class Rolling:
                 launch_templates.use(self.site.cloud, there, turn.old_version, turn.old_digest)
             kind = self.site.need.kind(name)
             if kind.scaling:
-                self.last = None
+                self._end_canary(_Way(kind, turn, forwards=True))
                 refreshing.backwards(self.site, kind)
                 self.changed.append(f"~ {self.site.names.of(name)} refreshed to what was before")
             else:
                 self._advance(_Way(kind, turn, forwards=False))
+
+    def _try_out(self, way: _Way) -> None:
+        """A canary beside a group, which would replace its nodes whether load balancers take new ones or not.
+
+        One that somebody has begun is gone on with; a group that has new nodes already has had one.
+        """
+        came, standing = datetime.now(UTC), self._standing(way)
+        around = [one.node for one in self.last.standings] if self.last else []
+        theirs = [one for one in around if one.template == way.kind.name and one.group]
+        if not any(way.leads_to(one) for one in theirs):
+            canary = (*standing.fresh, *standing.coming) or self._launch(way.kind, 1)
+            self._await(canary, forwards=True)
+            self._watched(came, 1 / (len(theirs) + 1))
+        self._end_canary(way)
+
+    def _end_canary(self, way: _Way) -> None:
+        standing, self.last = self._standing(way), None
+        if canary := (*standing.fresh, *standing.coming):
+            act(self.site, [Terminate(way.kind.name, canary, CANARY_ENDS)], self.changed)
 
     def _advance(self, way: _Way) -> None:
         """One template, until all its nodes are good ones.
@@ -248,26 +267,10 @@ class Rolling:
 
     def _watched(self, since: datetime, share: float) -> None:
         """Look at new nodes, a share of all, for a while. Raises DoesWorse where things are worse."""
-        site, order = self.site, self.record.order
-        until = self.clock.monotonic() + order.watch_seconds
-        with site.progress.phase(f"… watch the new nodes for {order.watch_seconds:g} s"):
-            while self.clock.monotonic() < until:
-                self._look_up()
-            after = self._measured(since)
-        rings = [one for one in alarms.ringing(site.cloud, site.names) if one not in self.record.rang]
-        worse = faults(self.record.before, after, Limits.of_share(share))
-        wrong = [*worse, *(f"the alarm {one} rings" for one in rings)]
+        with self.site.progress.phase(f"… watch the new nodes for {self.record.order.watch_seconds:g} s"):
+            wrong = faults_since(self.site, self.record, since, share, self.clock, self._look_up)
         if wrong:
             raise DoesWorse("; ".join(wrong))
-
-    def _measured(self, since: datetime) -> Traffic:
-        """What went through since then; where there was traffic before, it may take a while to hear of it."""
-        until = self.clock.monotonic() + _LATEST_SECONDS
-        while True:
-            after = traffic(self.site.cloud, self.site.balancers(), since)
-            if after.requests or not self.record.before.requests or self.clock.monotonic() >= until:
-                return after
-            self._look_up()
 
     def _look_up(self) -> None:
         self.site.check()

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fleet.balancing import Balancer
+from fleet.server_template import ServerTemplate
 from fleet.table import NAME, NAME_WORDS, Table
 
 WATCHED = ("unhealthy_hosts", "errors", "latency", "cpu", "load1")
+_WARM_UP_SECONDS = 60
 _CRON = re.compile(r"(\S+ ){4}\S+")
 
 
@@ -33,9 +35,9 @@ class Scaling:
     target_cpu_percent: int = 0
     requests_per_target: int = 0
     """Requests a minute; one of both targets is above zero."""
-    warm_up_seconds: int = 60
-    grace_seconds: int = 120
-    """How long a new node may be unhealthy: several times the measured boot."""
+    warm_up_seconds: int = _WARM_UP_SECONDS
+    grace_seconds: int = 0
+    """How long a new node may be unhealthy; 0: several times the boot that was measured."""
     protected: bool = False
     schedule: tuple[Schedule, ...] = ()
 
@@ -54,21 +56,24 @@ class Alarm:
     """ARNs, of SNS topics mostly."""
 
 
-def read_scaling(top: Table, templates: Sequence[str], balancers: Sequence[Balancer]) -> Scaling | None:
+def read_scaling(
+    top: Table, templates: Sequence[ServerTemplate], balancers: Sequence[Balancer]
+) -> Scaling | None:
     """The [scaling] table of a deployment file. Raises DeploymentError."""
     table = top.table("scaling")
     if table is None:
         return None
     least = table.number("min", None, 0, 5000)
     most = table.number("max", None, max(least, 1), 5000)
+    scaled = table.some_of("templates", [one.name for one in templates])
     scaling = Scaling(
-        templates=table.some_of("templates", templates),
+        templates=scaled,
         least=least,
         most=most,
         target_cpu_percent=table.number("target_cpu_percent", 0, 0, 100),
         requests_per_target=table.number("requests_per_target", 0, 0, 10_000_000),
-        warm_up_seconds=table.number("warm_up_seconds", 60, 0, 3600),
-        grace_seconds=table.number("grace_seconds", 120, 1, 7200),
+        warm_up_seconds=_warm_up(table, [one for one in templates if one.name in scaled], balancers),
+        grace_seconds=table.number("grace_seconds", 0, 0, 7200),
         protected=table.flag("protected"),
         schedule=tuple(_schedule(one) for one in table.listed("schedule")),
     )
@@ -82,6 +87,19 @@ def read_scaling(top: Table, templates: Sequence[str], balancers: Sequence[Balan
         )
     table.finish()
     return scaling
+
+
+def _warm_up(table: Table, templates: Sequence[ServerTemplate], balancers: Sequence[Balancer]) -> int:
+    """Seconds after which a refresh lets an old node go, whether the new one gets traffic yet or not."""
+    behind = {name for one in templates for name in one.balancers}
+    least = max((one.check.admitting_seconds for one in balancers if one.name in behind), default=0)
+    warm_up = table.number("warm_up_seconds", max(_WARM_UP_SECONDS, least), 0, 3600)
+    if warm_up < least:
+        raise table.wrong(
+            "warm_up_seconds",
+            f"{least} or more: so long the health check takes to admit a node, and then old ones go",
+        )
+    return warm_up
 
 
 def read_alarms(top: Table, scaled: Sequence[str], balancers: Mapping[str, str]) -> tuple[Alarm, ...]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fleet.alarms import balancer_metrics
-from fleet.verdict import Traffic
+from fleet.verdict import Traffic, total
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -32,13 +32,20 @@ _COUNTED = {
 def traffic(
     cloud: Cloud, balancers: Sequence[LoadBalancer], since: datetime, until: datetime | None = None
 ) -> Traffic:
-    """Requests and errors of all together, and the slowest one's 99th percentile.
+    """Requests and errors of all together, and the slowest minute's 99th percentile."""
+    return total(by_minute(cloud, balancers, since, until).values())
 
-    CloudWatch counts by the minute: the minute in which `since` lies is counted from its beginning.
+
+def by_minute(
+    cloud: Cloud, balancers: Sequence[LoadBalancer], since: datetime, until: datetime | None = None
+) -> dict[datetime, Traffic]:
+    """What went through all together in each minute that CloudWatch tells of, by its beginning.
+
+    The minute in which `since` lies is counted from its beginning.
     """
     queries = list(_queries(balancers))
     if not queries:
-        return Traffic(0, 0)
+        return {}
     begin = since.replace(second=0, microsecond=0)
     end = max(until or datetime.now(UTC), begin + timedelta(seconds=_PERIOD_SECONDS))
     answers = cloud.cloudwatch.get_paginator("get_metric_data").paginate(
@@ -46,14 +53,21 @@ def traffic(
         StartTime=begin,
         EndTime=end,
     )
-    sums: dict[str, float] = {}
-    slowest: list[float] = []
+    parts: dict[datetime, list[Traffic]] = {}
     for page in answers:
         for one in page["MetricDataResults"]:
             what = one["Id"].partition("_")[0]
-            sums[what] = sums.get(what, 0.0) + sum(one["Values"])
-            slowest += one["Values"] if what == "p99" else []
-    return Traffic(sums.get("requests", 0.0), sums.get("errors", 0.0), max(slowest, default=None))
+            for at, value in zip(one["Timestamps"], one["Values"], strict=True):
+                parts.setdefault(at, []).append(_part(what, value))
+    return {at: total(parts[at]) for at in sorted(parts)}
+
+
+def _part(what: str, value: float) -> Traffic:
+    return Traffic(
+        requests=value if what == "requests" else 0.0,
+        errors=value if what == "errors" else 0.0,
+        p99_seconds=value if what == "p99" else None,
+    )
 
 
 def _queries(balancers: Sequence[LoadBalancer]) -> Iterator[Any]:

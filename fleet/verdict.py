@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 # A canary among two hundred nodes that fails at everything makes for one error in two hundred.
 _SHARE_THAT_MAY_FAIL = 0.5
@@ -40,6 +41,28 @@ class Limits:
     def of_share(cls, share: float) -> Limits:
         """The limits where the new nodes are a share of all: a canary among many can spoil only so much."""
         return cls(error_rate_above=min(cls.error_rate_above, share * _SHARE_THAT_MAY_FAIL))
+
+
+def total(parts: Iterable[Traffic]) -> Traffic:
+    """What went through in several times, with the slowest one's percentile."""
+    found = list(parts)
+    known = [one.p99_seconds for one in found if one.p99_seconds is not None]
+    return Traffic(
+        sum(one.requests for one in found), sum(one.errors for one in found), max(known, default=None)
+    )
+
+
+def worse(before: Traffic, minutes: Mapping[datetime, Traffic], since: datetime, limits: Limits) -> list[str]:
+    """What is worse since a moment than before, a sentence each; of the minutes, by when they began.
+
+    The minute of that moment also tells of what went before it, which hides what is wrong now: those that
+    began since are judged alone as well, if anything can be said of them.
+    """
+    begun = total(one for at, one in minutes.items() if at >= since)
+    enough = begun.requests >= limits.fewest_requests
+    return (list(faults(before, begun, limits)) if enough else []) or list(
+        faults(before, total(minutes.values()), limits)
+    )
 
 
 def faults(before: Traffic, after: Traffic, limits: Limits) -> Iterator[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SERVING = ("hits", "misses", "crowds", "growth")
 PARTS = ("booting", "converging", "baking")
 JOINING = ("joining", "again")
+FLEETS = ("desk", "roll")
 
 _stderr = Console(stderr=True)
 
@@ -84,16 +85,24 @@ def resizer(_: Context, only: str = "", saturate: int = 300) -> Measured:
     return Measured(tuple(figures))
 
 
-@task
-def fleet(_: Context) -> Measured:
-    """Measure what a desk spends on deployments of 100 and 1,000 nodes, on records without machines."""
-    from bench import fleets
-    from bench.cloud import records
+@task(help={"only": f"one part of it: {', '.join(FLEETS)}"})
+def fleet(_: Context, only: str = "") -> Measured:
+    """Measure what a desk spends on 100 and 1,000 nodes that are records alone, and a roll-out under load."""
+    from bench import fleets, rolls
+    from bench.cloud import ground, records
     from bench.figures import Measured
 
-    with records(_say) as where:
-        figures, calls = fleets.measure(where)
-    return Measured(figures, calls)
+    _refuse_unknown(only, FLEETS)
+    figures: list[Any] = []
+    calls: dict[str, Any] = {}
+    if only in ("", "desk"):
+        with records(_say) as where:
+            of_desks, calls = fleets.measure(where)
+            figures += of_desks
+    if only in ("", "roll"):
+        with ground(_say) as machines:
+            figures += rolls.measure(machines)
+    return Measured(tuple(figures), calls)
 
 
 def _refuse_unknown(only: str, parts: tuple[str, ...]) -> None:

@@ -7,16 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.load import Answers, open_loop
+from bench.steady import Load, load
 from cloud_fixture import Desk, environment
 
 from aws.patience import Patience, wait_for
@@ -29,7 +27,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SITE = Path(__file__).parent / "site"
-RATE = 30
+# Two checks that fail, the time they take, and what the load balancer needs to act.
+THRESHOLD_SECONDS = 15.0
+# Long enough for more than a hundred requests.
+SERVED_SECONDS = 5.0
 SOON = Patience(0.2, 120)
 
 
@@ -97,17 +98,9 @@ class Shop:
         (found,) = ask(str(self.desk.site.dns_address), self.balancer.dns_name).addresses
         return found
 
-    @contextmanager
-    def load(self) -> Iterator[Load]:
+    def load(self) -> AbstractContextManager[Load]:
         """Requests through the load balancer, second after second, for as long as the block lasts."""
-        load = Load(self.address)
-        thread = threading.Thread(target=load.ask)
-        thread.start()
-        try:
-            yield load
-        finally:
-            load.ended.set()
-            thread.join()
+        return load(f"http://{self.address}/")
 
     def kill_machine(self, node: Node) -> None:
         """What becomes of a machine whose host dies."""
@@ -115,32 +108,6 @@ class Shop:
             argv = (process / "cmdline").read_bytes() if (process / "cmdline").exists() else b""
             if b"systemd-nspawn" in argv and node.id.encode() in argv:
                 os.kill(int(process.name), signal.SIGKILL)
-
-
-@dataclass
-class Load:
-    """An open loop: whatever becomes of the answers, requests go on."""
-
-    address: str
-    ended: threading.Event = field(default_factory=threading.Event)
-    seconds: list[tuple[float, Answers]] = field(default_factory=list)
-
-    def ask(self) -> None:
-        """Until the end, in pieces of a second."""
-        while not self.ended.is_set():
-            began = time.monotonic()
-            url = f"http://{self.address}/"
-            told = open_loop({"page": [url]}, {"page": 1.0}, RATE, 1.0, seed=len(self.seconds) + 1)
-            self.seconds.append((began, told["page"]))
-
-    def all(self, since: float = 0.0, until: float = float("inf")) -> Answers:
-        """What came of the requests between two moments."""
-        found = Answers()
-        for began, answers in self.seconds:
-            if since <= began < until:
-                found.latencies_ms += answers.latencies_ms
-                found.statuses += answers.statuses
-        return found
 
 
 @contextmanager

@@ -90,6 +90,14 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "`target_cpu_percent` is 50", "",
     ),
     "a maximum below the minimum": ({"scaling": {"min": 4, "max": 2}}, "`max` is 2", "from 4"),
+    "a warm-up that ends before the health check admits a node": (
+        {
+            "load_balancer": {"front": {"interval_seconds": 20, "healthy": 3}},
+            "scaling": {"min": 1, "max": 2, "target_cpu_percent": 50, "warm_up_seconds": 59},
+        },
+        "[scaling]: `warm_up_seconds` is 59",
+        "60 or more: so long the health check takes to admit a node",
+    ),
     "requests counted by a classic one": (
         {"scaling": {"min": 1, "max": 2, "requests_per_target": 9}}, "`requests_per_target` is 9",
         "application",
@@ -115,6 +123,24 @@ def test_what_is_wrong_is_told_with_file_key_and_what_would_be_right(case: str) 
     assert str(caught.value).startswith("shop.toml: ")
     assert said in str(caught.value)
     assert hint in caught.value.hint
+
+
+def test_a_warm_up_that_is_not_given_lasts_until_the_slowest_health_check_admits_a_node() -> None:
+    scaling = {"min": 1, "max": 2, "target_cpu_percent": 50}
+    read = deployment(load_balancer={"front": {"interval_seconds": 30, "healthy": 4}}, scaling=scaling)
+    assert read.scaling is not None
+    assert read.scaling.warm_up_seconds == 120
+
+
+def test_a_load_balancer_behind_which_no_scaled_node_stands_has_no_say_in_the_warm_up() -> None:
+    read = deployment(
+        load_balancer={"front": {}, "slow": {"interval_seconds": 300}},
+        template={"web": {"load_balancers": ["front"]}},
+        scaling={"min": 1, "max": 2, "target_cpu_percent": 50, "warm_up_seconds": 20},
+        dns=None,
+    )
+    assert read.scaling is not None
+    assert read.scaling.warm_up_seconds == 20
 
 
 def test_an_inputs_value_is_never_repeated() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fleet_rolls import NAMES, PACE, Stage, stage_of
+from fleet_rolls import NAMES, PACE, Stage, stage_of, told_of
 
-from fleet import history, lb, operations, roll_commands, roll_record, rolling
+from fleet import history, lb, operations, roll_commands, roll_record, watching
 from fleet.errors import DoesWorse, NotThere, RolledBack, UnderWay
 from fleet.operations import Nodes
 from fleet.outcome import Done
@@ -105,11 +106,28 @@ def test_worse_traffic_takes_everything_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, after: Traffic, why: str
 ) -> None:
     monkeypatch.setattr(roll_commands, "traffic", lambda *_: BUSY)
-    monkeypatch.setattr(rolling, "traffic", lambda *_: after)
+    monkeypatch.setattr(watching, "by_minute", told_of(after))
     old = stage.ids(stage.old)
     with pytest.raises(RolledBack, match=why):
         stage.roll()
     assert [one.id for one in stage.nodes] == old
+
+
+def test_where_there_was_traffic_cloudwatch_s_word_of_the_last_minute_is_waited_for(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*_: object) -> dict[datetime, Traffic]:
+        now = datetime.now(UTC)
+        if stage.clock.now < 90:
+            return {now - timedelta(minutes=2): BUSY}
+        return {now - timedelta(minutes=2): BUSY, now: Traffic(1000, 300, 0.1)}
+
+    monkeypatch.setattr(roll_commands, "traffic", lambda *_: BUSY)
+    monkeypatch.setattr(watching, "by_minute", late)
+    with pytest.raises(RolledBack, match="requests failed"):
+        stage.roll()
+    assert 90 <= stage.clock.now < 200
+    assert stage.images == {"old": 3}
 
 
 def test_what_goes_wrong_in_the_second_batch_brings_as_many_old_ones_back(
@@ -117,7 +135,7 @@ def test_what_goes_wrong_in_the_second_batch_brings_as_many_old_ones_back(
 ) -> None:
     told = iter([BUSY, Traffic(1000, 300, 0.1)])
     monkeypatch.setattr(roll_commands, "traffic", lambda *_: BUSY)
-    monkeypatch.setattr(rolling, "traffic", lambda *_: next(told))
+    monkeypatch.setattr(watching, "by_minute", lambda *_: told_of(next(told))())
     with pytest.raises(RolledBack):
         stage.roll()
     assert stage.images == {"old": 3}
@@ -212,16 +230,16 @@ def test_a_canary_that_serves_no_more_is_waited_for_before_an_old_one_goes(
     left: list[str] = []
     serving: list[set[str]] = []
 
-    def canary_leaves_while_it_is_watched(*_: object) -> Traffic:
+    def canary_leaves_while_it_is_watched(*_: object) -> dict[datetime, Traffic]:
         if not left:
             left.extend(stage.ids(stage.new))
             lb.deregister(stage.cloud, balancer, left)
-        return BUSY
+        return told_of(BUSY)()
 
     def note(**_: object) -> None:
         serving.append(set(lb.health(stage.cloud, balancer)))
 
-    monkeypatch.setattr(rolling, "traffic", canary_leaves_while_it_is_watched)
+    monkeypatch.setattr(watching, "by_minute", canary_leaves_while_it_is_watched)
     events = stage.cloud.ec2.meta.events
     events.register("before-call.ec2.TerminateInstances", note)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fleet_shop import SITE, Shop, shop_in_service
+from fleet_shop import SERVED_SECONDS, SITE, THRESHOLD_SECONDS, Shop, shop_in_service
 
 from fleet import lb, roll_record
 from fleet.naming import Names
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.machines
 
 NAMES = Names("shop")
-# Two checks that fail, the time they take, and what the load balancer needs to act.
-THRESHOLD_SECONDS = 15.0
-# Long enough for more than a hundred requests.
-SERVED_SECONDS = 5.0
+# What an answer of slow.toml takes at least.
+SLOW_MS = 500.0
 WATCH = "--watch=2"
 # After a canary, all that are left at once.
 PACE = ("--batch=3", WATCH)
@@ -65,6 +63,28 @@ def test_an_image_that_its_health_check_refuses_is_taken_back_and_nobody_notices
     assert "health check" in failed.stderr
     assert {one.id for one in shop.nodes} == old
     assert load.all().failed == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "watch", "why"),
+    # However much of its minute is over when the canary comes, enough of it is left to tell.
+    [("failing.toml", 8, "requests failed"), ("slow.toml", 20, "99th percentile")],
+)
+def test_an_image_that_answers_worse_than_the_one_before_is_taken_back_for_it(
+    shop: Shop, spec: str, watch: int, why: str
+) -> None:
+    worse, old = shop.bake(spec), {one.id for one in shop.nodes}
+    with shop.load() as load:
+        taken_back = shop.invoke("fleet.roll", f"--image={worse}", f"--watch={watch}", code=1)
+        ended = time.monotonic()
+        time.sleep(SERVED_SECONDS)
+    assert "was taken back" in taken_back.stderr
+    assert why in taken_back.stderr
+    assert {one.id for one in shop.nodes} == old
+    after = load.all(since=ended)
+    assert after.failed == 0
+    assert after.percentile(0.99) < SLOW_MS
+    assert sum(after.statuses.values()) > 100
 
 
 def test_a_killed_desk_s_roll_out_is_gone_on_with_while_half_of_the_calls_are_throttled(shop: Shop) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from fleet.verdict import Limits, Traffic, faults
+from fleet.verdict import Limits, Traffic, faults, worse
 
 BEFORE = Traffic(requests=1000, errors=1, p99_seconds=0.2)
 
@@ -48,3 +50,25 @@ def test_a_canary_among_many_is_judged_by_its_own_share() -> None:
     before, after = Traffic(1000, 0, 0.1), Traffic(12100, 95, 0.1)
     assert not list(faults(before, after, Limits.of_share(1 / 2)))
     assert list(faults(before, after, Limits.of_share(1 / 121)))
+
+
+SINCE = datetime(2026, 11, 23, 12, 0, 50, tzinfo=UTC)
+MIXED, ALONE = SINCE - timedelta(seconds=50), SINCE + timedelta(seconds=10)
+
+
+def test_what_went_through_in_the_minute_before_new_nodes_came_does_not_hide_their_errors() -> None:
+    minutes = {MIXED: Traffic(100_000, 0, 0.1), ALONE: Traffic(1000, 100, 0.1)}
+    (said,) = worse(BEFORE, minutes, SINCE, Limits())
+    assert said.startswith("100 of 1000 requests failed")
+
+
+def test_errors_of_the_minute_in_which_new_nodes_came_count() -> None:
+    minutes = {MIXED: Traffic(1000, 100, 0.1), ALONE: Traffic(1000, 0, 0.1)}
+    (said,) = worse(BEFORE, minutes, SINCE, Limits())
+    assert said.startswith("100 of 2000 requests failed")
+
+
+def test_a_minute_that_has_hardly_begun_is_not_judged_alone() -> None:
+    minutes = {MIXED: Traffic(1000, 0, 0.1), ALONE: Traffic(5, 1, 30.0)}
+    assert worse(BEFORE, {MIXED: minutes[MIXED]}, SINCE, Limits()) == []
+    assert worse(Traffic(1000, 0, 20.0), minutes, SINCE, Limits()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from scaling_cloud import ScalingCloud
 
 from aws.session import Cloud, connect
 from bake.progress import Progress
-from fleet import launch_templates, operations, refreshing, roll_commands, roll_record, rolling
+from fleet import launch_templates, operations, refreshing, roll_commands, roll_record, watching
 from fleet.command import Desk
 from fleet.deployment import Deployment, parse
 from fleet.errors import RolledBack
@@ -33,6 +34,7 @@ from localcloud.site import ACCOUNT
 NAMES = Names("shop")
 GROUP = NAMES.of("web")
 SIZE = 3
+BUSY = Traffic(requests=1000, errors=0, p99_seconds=0.1)
 
 
 class Shop(FakeClock):
@@ -43,6 +45,7 @@ class Shop(FakeClock):
         self.records, self.cloud = records, cloud
         self.old, self.new = self._image("old"), self._image("new")
         self.meanwhile: Callable[[], object] = lambda: None
+        self.stranding = ""
         self.fewest = SIZE
 
     def _image(self, name: str) -> str:
@@ -58,8 +61,11 @@ class Shop(FakeClock):
         self.records.pass_time(max(1, seconds))
         for node in described(self.cloud, "shop"):
             if node.ec2_state == "running" and not node.bootstrap_state:
-                tag: Any = {"Key": STATE, "Value": "operational"}
+                state = "stranded" if node.image_id == self.stranding else "operational"
+                tag: Any = {"Key": STATE, "Value": state}
                 self.cloud.ec2.create_tags(Resources=[node.id], Tags=[tag])
+                if not node.group:
+                    continue
                 self.cloud.autoscaling.complete_lifecycle_action(
                     AutoScalingGroupName=GROUP,
                     LifecycleHookName=LAUNCHING,
@@ -161,6 +167,7 @@ def shop(unhooked: None, clients: Cloud, monkeypatch: pytest.MonkeyPatch) -> Ite
         made = Shop(ScalingCloud(own_accord.hook), clients)
         monkeypatch.setattr("aws.patience.wait_for.__defaults__", (made,))
         monkeypatch.setattr("fleet.service.until_up.__defaults__", (None, made))
+        monkeypatch.setattr("fleet.resting.terminate.__defaults__", (made,))
         made.up()
         yield made
 
@@ -169,16 +176,71 @@ def test_a_group_is_refreshed_to_the_new_image_and_never_smaller_than_wanted(sho
     outcome = shop.roll()
     assert isinstance(outcome, Done)
     assert shop.images == {"new": SIZE}
-    assert shop.refreshes == ["Successful"]
+    assert shop.refreshes == ["Successful", "Cancelled", "Cancelled"]
     assert shop.fewest == SIZE
     assert shop.launches_from == "new"
 
 
-def test_the_canary_of_a_group_is_watched_alone(shop: Shop) -> None:
+def test_a_canary_beside_the_group_is_watched_before_any_of_its_nodes_goes_and_then_each_batch(
+    shop: Shop,
+) -> None:
     seen = Counter[tuple[int, int]]()
     shop.meanwhile = lambda: seen.update([(shop.images["old"], shop.images["new"])])
     shop.roll(watch_seconds=40.0)
+    assert seen[SIZE, 1] >= 20
     assert seen[SIZE - 1, 1] > 20
+    assert shop.images == {"new": SIZE}
+    assert all(one.group for one in described(shop.cloud, "shop"))
+
+
+def test_a_group_whose_canary_does_not_come_into_service_keeps_its_nodes(shop: Shop) -> None:
+    old = {one.id for one in described(shop.cloud, "shop")}
+    shop.stranding = shop.new
+    with pytest.raises(RolledBack, match="stranded"):
+        shop.roll()
+    assert {one.id for one in described(shop.cloud, "shop")} == old
+    assert shop.launches_from == "old"
+    assert "InProgress" not in shop.refreshes
+
+
+def test_a_canary_of_a_desk_that_died_is_gone_on_with(shop: Shop) -> None:
+    def die_once_it_is_there() -> None:
+        if shop.images["new"]:
+            raise KeyboardInterrupt
+
+    shop.meanwhile = die_once_it_is_there
+    with pytest.raises(KeyboardInterrupt):
+        shop.roll()
+    assert shop.images == {"old": SIZE, "new": 1}
+    most = Counter[str]()
+
+    def count() -> None:
+        most["beside"] = max(most["beside"], sum(not one.group for one in described(shop.cloud, "shop")))
+
+    shop.meanwhile = count
+    roll_commands.resume(shop.desk(), shop)
+    assert most["beside"] == 1
+    assert shop.images == {"new": SIZE}
+
+
+def test_a_batch_that_was_judged_is_not_waited_for_any_longer(shop: Shop) -> None:
+    shop.roll(watch_seconds=20.0)
+    assert 4 * 20 <= shop.now < 200
+
+
+def test_the_canary_of_a_group_is_shown_before_its_refresh(shop: Shop) -> None:
+    desk = shop.desk()
+    desk.dry_run = True
+    shown = roll_commands.roll(desk, Order(image=shop.new), shop)
+    assert [one.sign for one in shown.actions] == ["~", "+", "…", "-", "~"]
+    assert shop.images == {"old": SIZE}
+
+
+def test_in_place_a_group_has_no_canary_beside_it(shop: Shop) -> None:
+    most = Counter[str]()
+    shop.meanwhile = lambda: most.update(all=max(0, shop.images.total() - most["all"]))
+    shop.roll(pace=Pace(in_place=True))
+    assert most["all"] == SIZE
     assert shop.images == {"new": SIZE}
 
 
@@ -187,11 +249,11 @@ def test_a_group_that_does_worse_after_its_canary_goes_back(
 ) -> None:
     failing = Traffic(requests=1000, errors=400, p99_seconds=0.1)
 
-    def traffic(*_: object) -> Traffic:
-        return failing if shop.images["new"] > 1 else Traffic(1000, 0, 0.1)
+    def by_minute(*_: object) -> dict[datetime, Traffic]:
+        return {datetime.now(UTC): failing if shop.images["new"] > 1 else BUSY}
 
-    monkeypatch.setattr(rolling, "traffic", traffic)
-    monkeypatch.setattr(roll_commands, "traffic", traffic)
+    monkeypatch.setattr(watching, "by_minute", by_minute)
+    monkeypatch.setattr(roll_commands, "traffic", lambda *_: BUSY)
     with pytest.raises(RolledBack, match="requests failed"):
         shop.roll()
     assert shop.images == {"old": SIZE}
@@ -203,7 +265,8 @@ def test_a_group_goes_by_the_alarms_that_did_not_ring_before(shop: Shop) -> None
     asked = refreshing.preferences(kind, order, 20, ["a", "b"])
     assert asked["AlarmSpecification"] == {"Alarms": ["a", "b"]}
     assert asked["CheckpointPercentages"] == [*range(5, 101, 5)]
-    assert refreshing.checkpoints(Order(pace=Pace(batch=2)), 3) == [33, 100]
+    assert refreshing.checkpoints(Order(pace=Pace(batch=2)), 3) == [66, 100]
+    assert refreshing.checkpoints(Order(pace=Pace(batch=2, in_place=True)), 3) == [33, 100]
 
 
 def test_a_pause_cancels_the_refresh_and_a_resume_replaces_what_is_left(shop: Shop) -> None:
@@ -215,7 +278,7 @@ def test_a_pause_cancels_the_refresh_and_a_resume_replaces_what_is_left(shop: Sh
     new = {one.id for one in described(shop.cloud, "shop") if one.image_id == shop.new}
     roll_commands.resume(shop.desk(), shop)
     assert shop.images == {"new": SIZE}
-    assert shop.refreshes == ["Successful", "Cancelled"]
+    assert shop.refreshes == ["Successful", "Cancelled", "Cancelled"]
     assert new <= {one.id for one in described(shop.cloud, "shop")}
     assert roll_record.load(shop.cloud, NAMES) is None
 

@@ -236,6 +236,8 @@ def test_a_guest_is_told_where_aws_is_and_who_answers_names(tmp_path: Path) -> N
         "AWS_ENDPOINT_URL=http://10.50.0.1:8050" in (tmp_path / "etc/profile.d/99-localcloud.sh").read_text()
     )
     assert (tmp_path / "etc/resolv.conf").stat().st_mode & 0o777 == 0o644
+    assert "AWS_ENDPOINT_URL" in (tmp_path / "etc/sudoers.d/99-localcloud").read_text()
+    assert (tmp_path / "etc/sudoers.d").stat().st_mode & 0o777 == 0o750
 
 
 # --- what this computer must have ---
