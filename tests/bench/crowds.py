@@ -31,7 +31,7 @@ def measure(stand: Stand, saturation_seconds: float) -> tuple[Figure, ...]:
     hot = stand.keys("hot", _HOT)
     ours = _mixed(stand, hot, "mine", stand.resized)
     network = servers.Network(stand.address, stand.pid)
-    with servers.thumbor(stand.folder, stand.originals, best=True, network=network) as server:
+    with servers.thumbor(stand.folder, stand.originals, network=network) as server:
         theirs = _mixed(stand, hot, "theirs", lambda width, key: f"{server.url}/unsafe/{width}x0/{key}")
     return (
         Figure("mixed_hit_p99_ratio_to_hits_alone", ours.hit_p99_ms / ours.alone_p99_ms, 1.5),

@@ -2,8 +2,9 @@
 
 All rivals listen on the node's address, in its network, so that only servers are compared; each is charged
 with the CPU time of all its processes, and starts anew in every round, as some starts are luckier with their
-memory than others. `apache_static` is Debian's stock Apache with its log, `apache_bare` one with nothing: see
-`apaches.py`. HEAD is asked by ab, as wrk cannot, and held against a GET by ab.
+memory than others. Thumbor is there twice: with its best settings, and as it is installed. `apache_static`
+is Debian's stock Apache with its log, `apache_bare` one with nothing: see `apaches.py`. HEAD is asked by ab,
+as wrk cannot, and held against a GET by ab.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def measure(stand: Stand) -> tuple[Figure, ...]:
         "apache_bare": partial(_apache, "apache_bare", apaches.BARE, stand, first.body),
         "nginx_static": partial(_nginx, stand, network),
         "thumbor": partial(_thumbor, stand, network, key),
+        "thumbor_by_default": partial(_thumbor_by_default, stand, network, key),
     }
     rounds: list[dict[str, float]] = []
     for _ in range(_ROUNDS):
@@ -65,6 +67,7 @@ def _figures(rounds: list[dict[str, float]]) -> tuple[Figure, ...]:
         "hit_cpu_ratio_to_apache_bare": ("ours", "apache_bare", None),
         "hit_cpu_ratio_to_nginx_static": ("ours", "nginx_static", None),
         "hit_cpu_ratio_to_thumbor": ("ours", "thumbor", 1 / 12),
+        "hit_cpu_ratio_to_thumbor_by_default": ("ours", "thumbor_by_default", 1 / 12),
         "not_modified_cpu_ratio_to_hit": ("not_modified", "ours", 1.0),
         "head_cpu_ratio_to_hit": ("head_by_ab", "ours_by_ab", 1.0),
     }
@@ -103,10 +106,20 @@ def _nginx(stand: Stand, network: servers.Network, stack: ExitStack) -> Mapping[
 
 
 def _thumbor(stand: Stand, network: servers.Network, key: str, stack: ExitStack) -> Mapping[str, float]:
-    server = stack.enter_context(servers.thumbor(stand.folder, stand.originals, best=True, network=network))
+    server = stack.enter_context(servers.thumbor(stand.folder, stand.originals, network=network))
     url = f"{server.url}/unsafe/{_WIDTH}x0/{key}"
     present(url, _WIDTH, hit=False)
     return {"thumbor": _static("thumbor", url, cpu.meter(lambda: [server.pid]))}
+
+
+def _thumbor_by_default(
+    stand: Stand, network: servers.Network, key: str, stack: ExitStack
+) -> Mapping[str, float]:
+    """It keeps the original, and makes the result anew each time."""
+    server = stack.enter_context(servers.thumbor_by_default(stand.folder, network))
+    url = f"{server.url}/unsafe/{_WIDTH}x0/{stand.stored(key)}"
+    present(url, _WIDTH, hit=False)
+    return {"thumbor_by_default": _static("thumbor", url, cpu.meter(lambda: [server.pid]))}
 
 
 def _static(name: str, url: str, spent: Callable[[], float]) -> float:

@@ -6,7 +6,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,12 +16,14 @@ from PIL import Image, ImageChops, ImageStat
 from bench import cpu, servers
 from bench.errors import BenchError
 from bench.figures import Figure, median
-from bench.stand import BUCKET, fetched
+from bench.stand import fetched
+from bench.vips import Vips, vips
 
 if TYPE_CHECKING:
     from bench.stand import Stand
 
-_THUMBORS = ("thumbor", "thumbor_from_s3")
+_THUMBORS = ("thumbor", "thumbor_from_s3", "thumbor_by_default")
+_RIVALS = (*_THUMBORS, "libvips")
 _IMAGES = 60
 _TURN = 20
 _FIRST, _FURTHER = 600, (450, 300, 150)
@@ -41,16 +43,26 @@ class Rival:
         """CPU milliseconds of one result."""
         return _cost([self.url(width, key) for key in keys], self.spent)
 
+    def result(self, width: int, key: str) -> bytes:
+        """One result."""
+        data: bytes = fetched(self.url(width, key)).body
+        return data
+
 
 def measure(stand: Stand) -> tuple[Figure, ...]:
-    """CPU milliseconds and picture quality of first and further sizes beside thumbor's; memory; S3 hits.
+    """CPU milliseconds and picture quality of first and further sizes beside others'; memory; S3 hits.
 
-    Thumbor reads files of this computer, and once more what we read: the same objects of the same S3. All
-    take turns, some images each, so that a noisy spell meets everybody.
+    Thumbor reads files of this computer; then what we read, the same objects of the same S3; and these once
+    more as it is installed. libvips reads files, and serves nobody. All take turns, some images each, so that
+    a noisy spell meets everybody.
     """
     keys = stand.keys("first", _IMAGES)
     with ExitStack() as stack:
-        rivals = {"ours": Rival(stand.resized, stand.cpu_seconds), **_thumbors(stand, stack)}
+        rivals: dict[str, Rival | Vips] = {
+            "ours": Rival(stand.resized, stand.cpu_seconds),
+            **_thumbors(stand, stack),
+            "libvips": stack.enter_context(vips(stand.folder, stand.originals)),
+        }
         for one in rivals.values():
             one.cost(_FIRST, stand.keys("warm", 2))
         blocks = [keys[begin : begin + _TURN] for begin in range(0, _IMAGES, _TURN)]
@@ -62,37 +74,41 @@ def measure(stand: Stand) -> tuple[Figure, ...]:
             }
             for some in blocks
         ]
-        ours_psnr, their_psnr = (
-            psnr(stand, rivals[name].url(_FIRST, keys[0])) for name in ("ours", "thumbor")
-        )
+        quality = {name: psnr(stand, one.result(_FIRST, keys[0])) for name, one in rivals.items()}
     from_store = _from_store(stand, keys)
     stand.ground.say(f"misses, CPU ms in turns: first {firsts}, further {furthers}, from S3 {from_store:.2f}")
     return (
         *(median(f"first_size_cpu_ms{_of(name)}", [each[name] for each in firsts]) for name in rivals),
         *(_ratio("first_size_cpu_ratio_to", firsts, firsts, name, 1.0) for name in _THUMBORS),
-        Figure("first_size_psnr_behind_thumbor_db", their_psnr - ours_psnr, 0.0),
+        _ratio("first_size_cpu_ratio_to", firsts, firsts, "libvips"),
+        *(Figure(f"first_size_psnr_db{_of(name)}", decibels) for name, decibels in quality.items()),
+        Figure("first_size_psnr_behind_thumbor_db", quality["thumbor"] - quality["ours"], 0.0),
         *(median(f"further_size_cpu_ms{_of(name)}", [each[name] for each in furthers]) for name in rivals),
         *(_ratio("further_size_cpu_ratio_to", furthers, furthers, name, 0.33) for name in _THUMBORS),
-        *(_ratio("further_size_cpu_ratio_to_first_of", furthers, firsts, name) for name in _THUMBORS),
+        _ratio("further_size_cpu_ratio_to", furthers, furthers, "libvips"),
+        *(_ratio("further_size_cpu_ratio_to_first_of", furthers, firsts, name) for name in _RIVALS),
         Figure("s3_hit_cpu_ms", from_store, 3.0),
         *_memory(stand),
     )
 
 
 def _thumbors(stand: Stand, stack: ExitStack) -> dict[str, Rival]:
-    """Thumbor in the node's network, by where it has its originals from."""
-    network, found = servers.Network(stand.address, stand.pid), {}
-    for name, source in (("thumbor", ""), ("thumbor_from_s3", f"{stand.store.meta.endpoint_url}/{BUCKET}/")):
-        server = stack.enter_context(
-            servers.thumbor(stand.folder, stand.originals, best=True, over_http=bool(source), network=network)
-        )
-        url = partial(_thumbor_url, server.url, source)
-        found[name] = Rival(url, partial(cpu.cpu_seconds, [server.pid]))
-    return found
+    """Thumbor in the node's network, by where it has its originals from, and by its settings."""
+    network = servers.Network(stand.address, stand.pid)
+    best = partial(servers.thumbor, stand.folder, stand.originals, network=network)
+    made: dict[str, tuple[AbstractContextManager[servers.Server], Callable[[str], str]]] = {
+        "thumbor": (best(), str),
+        "thumbor_from_s3": (best(over_http=True), stand.stored),
+        "thumbor_by_default": (servers.thumbor_by_default(stand.folder, network), stand.stored),
+    }
+    return {name: _thumbor(stack.enter_context(server), named) for name, (server, named) in made.items()}
 
 
-def _thumbor_url(base: str, source: str, width: int, key: str) -> str:
-    return f"{base}/unsafe/{width}x0/{source}{key}"
+def _thumbor(server: servers.Server, named: Callable[[str], str]) -> Rival:
+    def url(width: int, key: str) -> str:
+        return f"{server.url}/unsafe/{width}x0/{named(key)}"
+
+    return Rival(url, partial(cpu.cpu_seconds, [server.pid]))
 
 
 def _of(name: str) -> str:
@@ -121,9 +137,9 @@ def _cost(urls: Sequence[str], spent: Callable[[], float]) -> float:
     return (spent() - before) / len(urls) * 1000
 
 
-def psnr(stand: Stand, url: str) -> float:
+def psnr(stand: Stand, result: bytes) -> float:
     """How near a result is to the original scaled with all care, in decibels; results are of quality 80."""
-    shown = Image.open(io.BytesIO(fetched(url).body)).convert("RGB")
+    shown = Image.open(io.BytesIO(result)).convert("RGB")
     with Image.open(stand.originals / "original.jpg") as original:
         best = original.convert("RGB").resize(shown.size, Image.Resampling.LANCZOS)
     squares = ImageStat.Stat(ImageChops.difference(best, shown)).rms

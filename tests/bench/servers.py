@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,29 +46,46 @@ LOOPBACK = Network()
 
 @contextmanager
 def thumbor(
-    folder: Path, originals: Path, *, best: bool, over_http: bool = False, network: Network = LOOPBACK
+    folder: Path, originals: Path, *, over_http: bool = False, network: Network = LOOPBACK
 ) -> Iterator[Server]:
-    """Thumbor with two processes, results in files; `best` adds what its documentation advises.
+    """Thumbor at its best: two processes, results in files, and what its documentation advises.
 
     Its originals are those of the folder, or what URLs in its own URLs name.
     """
-    port = free_port()
-    config = folder / f"thumbor-{port}.conf"
     lines = {
         "LOADER": f"thumbor.loaders.{'http' if over_http else 'file'}_loader",
         "FILE_LOADER_ROOT_PATH": str(originals),
         "STORAGE": "thumbor.storages.no_storage",
         "RESULT_STORAGE": "thumbor.result_storages.file_storage",
-        "RESULT_STORAGE_FILE_STORAGE_ROOT_PATH": str(folder / f"results-{port}"),
+        "RESULT_STORAGE_FILE_STORAGE_ROOT_PATH": str(folder / f"results-{free_port()}"),
         "RESULT_STORAGE_STORES_UNSAFE": True,
         "RESULT_STORAGE_EXPIRATION_SECONDS": 0,
         "QUALITY": 80,
-        **({"ENGINE_THREADPOOL_SIZE": 4, "SEND_IF_MODIFIED_LAST_MODIFIED_HEADERS": True} if best else {}),
+        "ENGINE_THREADPOOL_SIZE": 4,
+        "SEND_IF_MODIFIED_LAST_MODIFIED_HEADERS": True,
     }
+    with _thumbor(folder, lines, ["--processes=2"], network) as server:
+        yield server
+
+
+@contextmanager
+def thumbor_by_default(folder: Path, network: Network = LOOPBACK) -> Iterator[Server]:
+    """Thumbor as it is installed: one process, originals by HTTP and then from files, and no results kept."""
+    lines = {"FILE_STORAGE_ROOT_PATH": str(folder / f"originals-{free_port()}")}
+    with _thumbor(folder, lines, [], network) as server:
+        yield server
+
+
+@contextmanager
+def _thumbor(
+    folder: Path, lines: Mapping[str, object], more: Sequence[str], network: Network
+) -> Iterator[Server]:
+    port = free_port()
+    config = folder / f"thumbor-{port}.conf"
     config.write_text("".join(f"{name} = {value!r}\n" for name, value in lines.items()))
     argv = [
         str(programs("thumbor==7.8.0") / "thumbor"),
-        f"--ip={network.address}", f"--port={port}", f"--conf={config}", "--processes=2", "--log-level=error",
+        f"--ip={network.address}", f"--port={port}", f"--conf={config}", "--log-level=error", *more,
     ]  # fmt: skip
     log = folder / f"thumbor-{port}.log"
     with _serving(network.within(argv), network.address, port, log) as server:

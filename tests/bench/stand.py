@@ -58,6 +58,10 @@ class Stand:
         """A result on the node."""
         return f"{self.url}/unsafe/w{width}/{key}"
 
+    def stored(self, key: str) -> str:
+        """An original in the store, as who is told of it by its URL fetches it."""
+        return f"{self.store.meta.endpoint_url}/{BUCKET}/{key}"
+
     def keys(self, series: str, count: int) -> list[str]:
         """So many originals that nobody has asked for yet, in the bucket and in the folder."""
         data = (self.originals / "original.jpg").read_bytes()

@@ -64,8 +64,8 @@ def boot(_: Context, only: str = "") -> Measured:
         "saturate": "seconds of more misses than can be rendered",
     }
 )
-def resizer(_: Context, only: str = "", saturate: int = 60) -> Measured:
-    """Measure a baked node's hits and misses beside thumbor, nginx and a plain Apache."""
+def resizer(_: Context, only: str = "", saturate: int = 300) -> Measured:
+    """Measure a baked node's hits and misses beside thumbor, libvips, nginx and a plain Apache."""
     from bench import crowds, growth, hits, misses
     from bench.cloud import ground
     from bench.figures import Measured

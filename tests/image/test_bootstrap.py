@@ -55,11 +55,17 @@ def test_no_input_is_missing(host: Any) -> None:
     assert [one for one in inputs if one["fault"]] == []
 
 
-def test_the_instance_tag_says_operational(aws: Any, instance_id: str) -> None:
+def test_the_instance_tag_says_operational(
+    aws: Any, instance_id: str, bootstrap_status: dict[str, Any]
+) -> None:
     wanted = [{"Name": "resource-id", "Values": [instance_id]}, {"Name": "key", "Values": ["bootstrap:*"]}]
     found = aws.client("ec2").describe_tags(Filters=wanted)["Tags"]
     tags = {tag["Key"]: tag["Value"] for tag in found}
-    assert tags == {"bootstrap:state": "operational", "bootstrap:reason": ""}
+    assert tags == {
+        "bootstrap:state": "operational",
+        "bootstrap:since": bootstrap_status["since"],
+        "bootstrap:reason": "",
+    }
 
 
 def test_a_dry_run_finds_nothing_to_do(host: Any) -> None:

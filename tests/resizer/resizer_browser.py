@@ -66,7 +66,8 @@ def browsed(url: str, width: int, height: int) -> Page:
         picture = Path(folder) / "page.png"
         argv = [
             shutil.which("chromium") or "chromium", "--headless", "--no-sandbox", "--disable-gpu",
-            "--no-proxy-server", "--hide-scrollbars", "--force-device-scale-factor=1",
+            "--disable-dev-shm-usage", "--no-proxy-server", "--hide-scrollbars",
+            "--force-device-scale-factor=1",
             "--force-color-profile=srgb", f"--user-data-dir={folder}/me", f"--window-size={width},{height}",
             f"--virtual-time-budget={_SCRIPT_MILLISECONDS}", f"--screenshot={picture}", "--dump-dom", url,
         ]  # fmt: skip
