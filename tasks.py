@@ -34,6 +34,7 @@ from fleet.demo import Demo
 from fleet.errors import FleetError
 from localcloud import control, needs
 from localcloud.errors import LocalCloudError
+from localcloud.needs import Need
 from localcloud.site import site_from_environment
 from resizer.errors import ResizerError
 
@@ -246,12 +247,22 @@ def check(context: Context) -> None:
         context.run(str(here / command), echo=True)
 
 
+# What tests start on this computer itself: the site in an Apache of its own, and a browser that looks at it.
+_TESTED_WITH = (
+    Need(
+        "libapache2-mod-wsgi-py3", "/usr/lib/apache2/modules/mod_wsgi.so", "serves the resizer to its tests"
+    ),
+    Need("chromium", "chromium", "shows what the resizer has made"),
+)
+
+
 @task(help={"unit": "only the sealed unit tests, which take seconds and need no root"})
 def test(context: Context, unit: bool = False) -> None:
     """Run the checks and every test, those that boot machines on this computer too."""
     check(context)
     if not unit:
-        setup(context)
+        with _errors():
+            needs.ensure(_note, wanted=_TESTED_WITH)
     # Those that are sealed meet nobody; those that boot machines mostly wait, two files of them at a time.
     context.run(f"{sys.executable} -m pytest -m 'not machines' --numprocesses=logical", echo=True)
     if not unit:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.retries.standard import RetryContext, ThrottledRetryableChecker
 from botocore.session import Session as CoreSession
 from botocore.utils import parse_timestamp
 
 from aws.errors import NoAccess
+from aws.patience import Backoff
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -29,13 +31,18 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 # botocore's standard mode retries throttling, resets and 5xx with exponential back-off and full jitter;
-# ten attempts span about two minutes, which outlasts the throttling that a fleet of fifty meets.
+# ten attempts span about two minutes. It does so on credit, of which every refusal costs some: who asks long
+# enough while half of all calls are refused has none left. Throttling is retried regardless: see `_despite`.
 _POLICY = Config(
     retries={"mode": "standard", "total_max_attempts": 10},
     connect_timeout=5,
     read_timeout=60,
     user_agent_extra="amibake",
 )
+_THROTTLED_ATTEMPTS = 20
+_is_throttling = ThrottledRetryableChecker().is_retryable
+# Full jitter up to twenty seconds, as botocore has it.
+_BACK_OFF = Backoff(delay_seconds=20, budget_seconds=0)
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,20 @@ def _core_session() -> CoreSession:
     """One that reads times quickly: by botocore's own way they are a third of what describing nodes costs."""
     core = CoreSession()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+    # Of several who are asked whether to retry, the first one's word counts, and botocore's own is the first.
+    despite: Any = _despite
+    core.register("needs-retry", despite)
     return core
+
+
+def _despite(response: Any, attempts: int, **_: Any) -> float | None:
+    """In how many seconds to repeat a throttled call that botocore has no credit for; None: not at all."""
+    if response is None or attempts >= _THROTTLED_ATTEMPTS:
+        return None
+    http, parsed = response
+    # The answer to HEAD has no body with a code.
+    throttled = http.status_code in (429, 503) or _is_throttling(RetryContext(attempts, None, parsed, http))
+    return _BACK_OFF.pause(attempts + 1) if throttled else None
 
 
 def _moment(told: Any) -> datetime:

@@ -27,6 +27,7 @@ def tags(state: State) -> dict[str, str]:
     """Return the tags that show a state; a tag holds no line breaks here and 256 characters at most."""
     return {
         "bootstrap:state": state.state,
+        "bootstrap:since": state.since,
         "bootstrap:reason": " ".join(state.reason.split())[:LONGEST_TAG],
     }
 

@@ -192,7 +192,9 @@ def _put_scaling(site: Site, one: PutScaling) -> None:
     template = launch_templates.described(site.cloud, site.names.deployment)[one.kind.name]
     names = service.balancers_of(site.need, one.kind.name)
     behind = site.balancers(names)
-    scaling_groups.put(site.cloud, site.need, one.kind, template, behind, one.there, one.desired)
+    scaling_groups.put(
+        site.cloud, site.need, one.kind, template, behind, one.there, one.desired, one.grace.seconds
+    )
     # One that is to go is left to its removal: until the name points elsewhere, it serves.
     wanted = {site.names.short(each.name) for each in site.need.deployment.balancers}
     scaling_groups.detach(site.cloud, one.kind.name, site.names, site.balancers(sorted(wanted - set(names))))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.tasks import task
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
@@ -180,17 +183,11 @@ def status(_: Context, file: str = DEFAULT_FILE, watch: bool = False) -> Status:
 
     desk = _desk(file, "fleet.status")
     wanted = desk.resolved().need
-    seen = look(desk.cloud, wanted)
-    if watch:
-        with Live(seen, auto_refresh=False, screen=False) as live:
-            try:
-                while True:
-                    time.sleep(_WATCH_SECONDS)
-                    seen = look(desk.cloud, wanted)
-                    live.update(seen, refresh=True)
-            except KeyboardInterrupt:
-                live.stop()
-    return seen
+
+    def seen() -> Status:
+        return look(desk.cloud, wanted)
+
+    return _watched(seen) if watch else seen()
 
 
 @task(name="history", help={"file": _FILE})
@@ -203,6 +200,20 @@ def past(_: Context, file: str = DEFAULT_FILE) -> Past:
 def _desk(file: str, command: str, *, dry_run: bool = False) -> Desk:
     deployment = load(Path(file))
     return Desk(connect(), deployment, f"invoke {command}", dry_run)
+
+
+def _watched(look: Callable[[], Status]) -> Status:
+    """Look again and again until Ctrl-C, and return the last look.
+
+    What is watched is progress: it stands on standard error, and goes when the outcome is printed.
+    """
+    seen, console = look(), Console(stderr=True)
+    with suppress(KeyboardInterrupt), Live(seen, console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            seen = look()
+            live.update(seen, refresh=True)
+    return seen
 
 
 def _which(template: str, count: int, node: str) -> Nodes:

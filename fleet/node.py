@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws.leftovers import LIVING
 from aws.ownership import tags_of
 from fleet.errors import NotThere
-from fleet.naming import DEPLOYMENT, DIGEST, REASON, STATE, TEMPLATE
+from fleet.naming import DEPLOYMENT, DIGEST, REASON, SINCE, STATE, TEMPLATE
 
 if TYPE_CHECKING:
     from aws.session import Cloud
@@ -20,6 +21,8 @@ OPERATIONAL, STRANDED = "operational", "stranded"
 _GROUP = "aws:autoscaling:groupName"
 # EC2 takes two hundred values a filter.
 FILTERED_AT_ONCE = 200
+# What took longer was no boot: the node has been rebooted since, or bootstrapped again.
+_LONGEST_BOOT = timedelta(minutes=15)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -35,6 +38,8 @@ class Node:
     image_id: str = ""
     ec2_state: str = "running"
     bootstrap_state: str = ""
+    since: str = ""
+    """Since when it is in that state, in its own words (ISO 8601)."""
     reason: str = ""
     digest: str = ""
     launched: datetime = _EPOCH
@@ -52,6 +57,16 @@ class Node:
         """Where the desk reaches it."""
         return self.public_ip or self.private_ip
 
+    @property
+    def boot_seconds(self) -> float | None:
+        """How long it took from its launch until it was operational; None where that is not known."""
+        if self.bootstrap_state != OPERATIONAL:
+            return None
+        with suppress(ValueError, TypeError):
+            took = datetime.fromisoformat(self.since) - self.launched
+            return took.total_seconds() if timedelta() <= took <= _LONGEST_BOOT else None
+        return None
+
     @classmethod
     def of(cls, described: Any) -> Node:
         """The node that DescribeInstances tells of."""
@@ -65,6 +80,7 @@ class Node:
             image_id=described["ImageId"],
             ec2_state=described["State"]["Name"],
             bootstrap_state=tags.get(STATE, ""),
+            since=tags.get(SINCE, ""),
             reason=tags.get(REASON, ""),
             digest=tags.get(DIGEST, ""),
             launched=described["LaunchTime"],

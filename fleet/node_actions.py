@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fleet.actions import CHANGED, MADE, WAITED, Action, Removal
 
 if TYPE_CHECKING:
+    from fleet.grace import Grace
     from fleet.scaling_groups import ActualScaling
     from fleet.wanted import Kind
 
@@ -90,6 +91,7 @@ class PutScaling(Action):
     kind: Kind
     there: ActualScaling | None
     desired: int
+    grace: Grace
 
     @property
     def sign(self) -> str:
@@ -105,7 +107,7 @@ class PutScaling(Action):
     def details(self) -> tuple[str, ...]:
         """See Action."""
         scaling = self.kind.scaling
-        return (f"{scaling.least} to {scaling.most} nodes",) if scaling else ()
+        return (f"{scaling.least} to {scaling.most} nodes", str(self.grace)) if scaling else ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fleet.actual import describe, owned
 from fleet.command import Desk, at_work, told
 from fleet.errors import NotThere
 from fleet.node import Node, chosen, described
-from fleet.node_actions import Start, Stop
+from fleet.node_actions import PutScaling, Start, Stop
 from fleet.outcome import Done
 from fleet.plan import Plan, plan
 from fleet.service import until_up
@@ -56,6 +56,10 @@ def up(desk: Desk) -> Done | Plan:
     with at_work(desk, changed) as site:
         act(site, show_plan(desk).actions, changed)
         look = until_up(site.watch(), site.progress.note, site.check)
+        if any(kind.scaling for kind in site.need.kinds):
+            # How long a boot takes is known only now.
+            measured = [one for one in show_plan(desk).actions if isinstance(one, PutScaling)]
+            act(site, measured, changed)
     return told(desk, changed, look, first.notes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.tree import Tree
 
@@ -23,10 +23,14 @@ from fleet.actions import (
     PutTemplate,
 )
 from fleet.actual import Actual
+from fleet.grace import grace
 from fleet.node import Node, spread, thinning
 from fleet.node_actions import AwaitService, Launch, PutScaling, RemoveScaling, Start, Terminate, nodes
 from fleet.removals import RemoveAlarms, RemoveBalancer, RemoveGroups, RemoveRole, RemoveTemplate
 from fleet.wanted import Kind, Wanted
+
+if TYPE_CHECKING:
+    from fleet.scaling_rules import Scaling
 
 _TAKEN_OVER = "an auto scaling group takes over"
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "…": "dim"}
@@ -132,9 +136,7 @@ def _templates(wanted: Wanted, actual: Actual, before: Sequence[Action]) -> Iter
 
 def _added(wanted: Wanted, kind: Kind, actual: Actual) -> Iterator[Action]:
     if kind.scaling:
-        there = actual.scaling.get(kind.name)
-        if there is None or there.digest != scaling_groups.digest_of(kind, wanted):
-            yield PutScaling(kind, there, count_of(kind, actual))
+        yield from _scaled(wanted, kind, kind.scaling, actual)
         return
     found = actual.nodes_of(kind.name)
     lacking = count_of(kind, actual) - sum(one.up for one in found)
@@ -145,6 +147,19 @@ def _added(wanted: Wanted, kind: Kind, actual: Actual) -> Iterator[Action]:
         staying = [one for one in found if one.up or one in resting]
         zones = spread(lacking - len(resting), wanted.ground.zones, staying)
         yield Launch(kind, tuple(zones.items()))
+
+
+def _scaled(wanted: Wanted, kind: Kind, scaling: Scaling, actual: Actual) -> Iterator[Action]:
+    there = actual.scaling.get(kind.name)
+    admitted = max((one.in_service_seconds for one in wanted.balancers_of(kind)), default=0)
+    booted = [one for one in actual.nodes if one.template == kind.name]
+    found = grace(scaling, admitted, booted, there.grace_seconds if there else None)
+    if (
+        there is None
+        or there.digest != scaling_groups.digest_of(kind, wanted)
+        or there.grace_seconds != found.seconds
+    ):
+        yield PutScaling(kind, there, count_of(kind, actual), found)
 
 
 def _surplus(wanted: Wanted, actual: Actual) -> Iterator[Action]:

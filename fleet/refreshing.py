@@ -184,7 +184,7 @@ def _settle(site: Site, kind: Kind) -> None:
     there = launch_templates.described(site.cloud, site.names.deployment)[kind.name]
     group = scaling_groups.described(site.cloud, site.names.deployment)[kind.name]
     behind = site.balancers(service.balancers_of(site.need, kind.name))
-    scaling_groups.put(site.cloud, site.need, kind, there, behind, group, group.desired)
+    scaling_groups.put(site.cloud, site.need, kind, there, behind, group, group.desired, group.grace_seconds)
 
 
 def _newest(site: Site, name: str) -> Any:

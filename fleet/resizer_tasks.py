@@ -65,7 +65,7 @@ def url(
 
 @task(
     help={
-        "folder": "folder of originals (default: one photograph, painted for the occasion)",
+        "folder": "folder of originals (default: some painted for the occasion)",
         "config": "a node's configuration instead (TOML)",
         "port": "port on 127.0.0.1; 0 for any free one",
     }
@@ -77,7 +77,7 @@ def serve(_: Context, folder: str = "", config: str = "", port: int = 8300) -> S
         base = f"http://{development.HOST}:{server.server_port}"
         tried = development.links(base, configuration.read(toml))
         _say(
-            f"{base} serves; Ctrl-C ends it. Try:\n\n"
+            f"{base} serves, and shows what it can; Ctrl-C ends it. Try:\n\n"
             + "\n".join(f"    curl -sI {one}" for one in tried)
             + "\n"
         )

@@ -36,6 +36,7 @@ class ActualScaling:
     ids: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     """Names of classic load balancers and ARNs of target groups."""
+    grace_seconds: int = 0
 
 
 def described(cloud: Cloud, deployment: str) -> dict[str, ActualScaling]:
@@ -65,10 +66,14 @@ def put(
     balancers: Sequence[LoadBalancer],
     there: ActualScaling | None,
     desired: int,
+    grace_seconds: int,
 ) -> None:
     """Make a group as it is wanted; its digest is written last, so that what was cut short is done again."""
     scaling, name = _scaling(kind), wanted.names.of(kind.name)
-    settings = _settings(wanted, kind, scaling, template, balancers)
+    settings = {
+        **_settings(wanted, kind, scaling, template, balancers),
+        "HealthCheckGracePeriod": scaling.grace_seconds or grace_seconds,
+    }
     if there is None:
         cloud.autoscaling.create_auto_scaling_group(
             **settings,
@@ -140,7 +145,6 @@ def _settings(
         "MaxSize": scaling.most,
         "VPCZoneIdentifier": ",".join(one.id for one in wanted.ground.subnets),
         "HealthCheckType": "ELB" if balancers else "EC2",
-        "HealthCheckGracePeriod": scaling.grace_seconds,
         "DefaultInstanceWarmup": scaling.warm_up_seconds,
         "NewInstancesProtectedFromScaleIn": scaling.protected,
     }
@@ -241,5 +245,6 @@ def _actual(described: Any) -> ActualScaling:
         most=described["MaxSize"],
         desired=described["DesiredCapacity"],
         ids=tuple(one["InstanceId"] for one in described["Instances"]),
+        grace_seconds=described.get("HealthCheckGracePeriod", 0),
         behind=(*described.get("LoadBalancerNames", ()), *described.get("TargetGroupARNs", ())),
     )

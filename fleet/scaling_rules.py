@@ -36,8 +36,8 @@ class Scaling:
     requests_per_target: int = 0
     """Requests a minute; one of both targets is above zero."""
     warm_up_seconds: int = _WARM_UP_SECONDS
-    grace_seconds: int = 120
-    """How long a new node may be unhealthy: several times the measured boot."""
+    grace_seconds: int = 0
+    """How long a new node may be unhealthy; 0: several times the boot that was measured."""
     protected: bool = False
     schedule: tuple[Schedule, ...] = ()
 
@@ -73,7 +73,7 @@ def read_scaling(
         target_cpu_percent=table.number("target_cpu_percent", 0, 0, 100),
         requests_per_target=table.number("requests_per_target", 0, 0, 10_000_000),
         warm_up_seconds=_warm_up(table, [one for one in templates if one.name in scaled], balancers),
-        grace_seconds=table.number("grace_seconds", 120, 1, 7200),
+        grace_seconds=table.number("grace_seconds", 0, 0, 7200),
         protected=table.flag("protected"),
         schedule=tuple(_schedule(one) for one in table.listed("schedule")),
     )

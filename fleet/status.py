@@ -101,6 +101,7 @@ class Status:
             "health": one.word,
             "health_by_load_balancer": {name: seen.state for name, seen in one.health.items()},
             "why": one.why,
+            "boot_seconds": node.boot_seconds,
             "age_seconds": int((self.now - node.launched).total_seconds()),
             "load1": self.measured.load1.get(node.id),
             "requests_per_second": self.measured.requests.get(node.id),

@@ -29,6 +29,8 @@ def guest_files(site: Site) -> dict[str, str]:
             f"[Manager]\nDefaultEnvironment=AWS_ENDPOINT_URL={site.endpoint_url_for_machines}\n"
         ),
         "etc/profile.d/99-localcloud.sh": f"export AWS_ENDPOINT_URL={site.endpoint_url_for_machines}\n",
+        # Without it a command after `sudo` would look for AWS itself, and wait for minutes.
+        "etc/sudoers.d/99-localcloud": 'Defaults env_keep += "AWS_ENDPOINT_URL"\n',
     }
 
 
@@ -36,7 +38,9 @@ def lay(files: dict[str, str], folder: Path) -> None:
     """Write the files below a folder that becomes a machine's topmost read-only layer."""
     for name, content in files.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The folder is laid over the image's own, which keeps this one to root.
+        path.parent.chmod(0o750 if path.parent.name == "sudoers.d" else 0o755)
         path.write_text(content)
         path.chmod(0o644)
 

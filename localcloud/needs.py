@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from localcloud.process import run
 
 @dataclass(frozen=True)
 class Need:
-    """A Debian package, the program that shows it is there, and what it is for.
+    """A Debian package, the program (or the file, by its path) that shows it is there, and what it is for.
 
     `service` is what the package would start on this computer: it is masked before, for it is not wanted.
     """
@@ -40,20 +40,20 @@ NEEDS = (
 _ELSEWHERE = "`--cloud aws` works here, with an AWS account; the local cloud needs root on Debian 12 or newer"
 
 
-def missing() -> tuple[Need, ...]:
-    """What is not installed."""
-    return tuple(need for need in NEEDS if shutil.which(need.program, path=_path()) is None)
+def missing(wanted: Iterable[Need] = ()) -> tuple[Need, ...]:
+    """What is not installed of the local cloud's needs, and of what is wanted beside them."""
+    return tuple(need for need in (*NEEDS, *wanted) if not _is_there(need.program))
 
 
-def ensure(say: Callable[[str], None], *, install: bool = True) -> None:
-    """Have all that is needed, installing what is missing.
+def ensure(say: Callable[[str], None], *, install: bool = True, wanted: Iterable[Need] = ()) -> None:
+    """Have all that is needed, and wanted beside it, installing what is missing.
 
     Raises NotPossibleHere where machines cannot run at all, MissingPackages when `install` is False.
     """
     refuse_where_impossible(
         sys.platform, os.geteuid(), has_apt=shutil.which("apt-get", path=_path()) is not None
     )
-    lacking = missing()
+    lacking = missing(wanted)
     if not lacking:
         return
     for need in lacking:
@@ -96,6 +96,10 @@ def program(name: str) -> str:
     if found is None:
         raise MissingPackages(f"{name} is not installed", "run `invoke setup`")
     return found
+
+
+def _is_there(program: str) -> bool:
+    return Path(program).is_file() if program.startswith("/") else bool(shutil.which(program, path=_path()))
 
 
 def _install(command: list[str]) -> None:

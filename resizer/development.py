@@ -1,6 +1,7 @@
 """The service on this machine, for development: a folder of originals, a cache, one threaded server.
 
-It listens on 127.0.0.1 alone, and serves unsigned URLs unless a configuration says otherwise.
+It listens on 127.0.0.1 alone, and serves unsigned URLs unless a configuration says otherwise. At `/` it has
+what no node has: a page that shows some originals in all formats and modes.
 """
 
 from __future__ import annotations
@@ -10,23 +11,26 @@ import os
 import socketserver
 import tempfile
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from resizer import config as configuration
+from resizer import showroom
 from resizer.client import url
 from resizer.errors import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from wsgiref.types import WSGIApplication
+    from collections.abc import Callable, Iterable, Iterator
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from resizer.config import Config
 
 HOST = "127.0.0.1"
 PAINTED = "photo.jpg"
-_MOST_TRIED = 200  # files looked at in search of one to try
+_MOST_TRIED = 200  # files looked at in search of some to try
+_SHOWN = 3  # originals on the page
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
@@ -70,7 +74,7 @@ def configured(folder: Path | None, settings: Path | None) -> Iterator[Path]:
 @contextmanager
 def server(toml: Path, port: int) -> Iterator[WSGIServer]:
     """Give a server of the application with this configuration; 0 is any free port. Raises ToolError."""
-    application = application_of(toml)
+    application = with_showroom(application_of(toml), configuration.read(toml))
     try:
         made = make_server(HOST, port, application, server_class=_Server, handler_class=_Handler)
     except (OSError, OverflowError) as error:
@@ -92,14 +96,28 @@ def application_of(toml: Path) -> WSGIApplication:
             os.environ["RESIZER_CONFIG"] = before
 
 
+def with_showroom(application: WSGIApplication, config: Config) -> WSGIApplication:
+    """Return the application with the page at `/`, where the configuration admits options."""
+    if not _admits_options(config):
+        return application
+
+    def shown(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/":
+            return application(environ, start_response)
+        page = showroom.page(examples(config), lambda key, options: _sized("", key, options, config))
+        start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+        return [page.encode()]
+
+    return shown
+
+
 def links(base: str, config: Config, find: Callable[[Config], str] | None = None) -> tuple[str, ...]:
     """Return URLs to try: every preset, and what the configuration admits beside them."""
     key = (find or example)(config)
     tried = [url(base, key, preset=name) for name in config.presets]
-    secret = config.signing_keys[0] if config.signing_keys else ""
-    if not config.presets_only and (secret or config.unsigned):
+    if _admits_options(config):
         tried += [
-            url(base, key, options=text, signing_key=secret)
+            _sized(base, key, text, config)
             for text in ("w400,h400,smart,f_webp", "w300,h200,pad,bg_1f2933,gray", "w600,q60,sharpen1")
         ]
     return (*tried, f"{base}/health")
@@ -107,24 +125,39 @@ def links(base: str, config: Config, find: Callable[[Config], str] | None = None
 
 def example(config: Config) -> str:
     """Return the key of an original in the folder; of a bucket, a guess."""
+    found = examples(config)
+    return PAINTED if PAINTED in found else found[0]
+
+
+def examples(config: Config) -> tuple[str, ...]:
+    """Return the keys of some originals in the folder; of a bucket, a guess."""
     if config.folder is None:
-        return PAINTED
+        return (PAINTED,)
     root = config.folder / config.prefix
-    for seen, file in enumerate(root.rglob("*.*")):
+    found = []
+    for file in islice(root.rglob("*.*"), _MOST_TRIED):
         name = file.relative_to(root).as_posix()
         if file.is_file() and not any(part.startswith(".") for part in name.split("/")):
-            return name
-        if seen > _MOST_TRIED:
-            break
-    return PAINTED
+            found.append(name)
+    return tuple(sorted(found)[:_SHOWN]) or (PAINTED,)
+
+
+def _admits_options(config: Config) -> bool:
+    return not config.presets_only and bool(config.signing_keys or config.unsigned)
+
+
+def _sized(base: str, key: str, options: str, config: Config) -> str:
+    secret = config.signing_keys[0] if config.signing_keys else ""
+    return url(base, key, options=options, signing_key=secret)
 
 
 def _painted(home: Path) -> Path:
-    from resizer.photograph import photograph
+    from resizer.samples import samples
 
     originals = home / "originals"
     originals.mkdir()
-    (originals / PAINTED).write_bytes(photograph(1800, 1200))
+    for key, data in samples().items():
+        (originals / key).write_bytes(data)
     return originals
 
 

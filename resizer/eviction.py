@@ -4,6 +4,9 @@ The tree is walked one shard (one of 256 folders) at a time, so that nothing gro
 but the time it takes. A first walk weighs what there is by its age of use; from that follows the age above
 which files go, so that the second walk ends near the low water mark. Removing a file while Apache sends it
 is safe: it goes when the last reader closes it.
+
+All results of a key lie in one folder. Whoever may choose sizes freely can ask for so many of one key that
+its folder alone would grow slow; of such a folder the least used go, however much space there is.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 # Upper ends of the classes of age, in seconds: four to each doubling, from a minute to some years.
 _AGES = tuple(60 * 2 ** (step / 4) for step in range(84))
 _STALE_SECONDS = 3600  # a temporary file of this age belongs to nobody any more
+_CROWDED_FILES = 4000  # of a folder; one of 65,536 reaches it by itself with some 260 million results
+_UNCROWDED_FILES = 2000
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,13 @@ class Usage(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file of the cache: its path, its size on the disk, and when it came here and was last used."""
+    """A file of the cache: its size on the disk, when it was last used and came, whether it is too many."""
 
     path: str
     bytes: int
     used: float
     came: float
+    surplus: bool = False
 
 
 def shards(root: Path) -> Iterator[str]:
@@ -61,12 +67,23 @@ def shards(root: Path) -> Iterator[str]:
 def files(shard: str) -> Iterator[File]:
     """Yield the files of a shard; those that vanish meanwhile are passed over."""
     for folder, _, names in os.walk(shard):
-        for name in names:
-            path = f"{folder}/{name}"
-            with contextlib.suppress(OSError):
-                state = os.stat(path)  # noqa: PTH116
-                # Reading moves atime (once a day under relatime), everything but reading moves ctime.
-                yield File(path, state.st_blocks * 512, max(state.st_atime, state.st_ctime), state.st_ctime)
+        if len(names) <= _CROWDED_FILES:
+            yield from _described(folder, names)
+        else:
+            # The times alone are held, and not the files: there may be any number of them.
+            used = sorted(file.used for file in _described(folder, names))
+            kept_since = used[-_UNCROWDED_FILES:][0] if used else 0.0
+            for file in _described(folder, names):
+                yield file._replace(surplus=file.used < kept_since)
+
+
+def _described(folder: str, names: list[str]) -> Iterator[File]:
+    for name in names:
+        path = f"{folder}/{name}"
+        with contextlib.suppress(OSError):
+            state = os.stat(path)  # noqa: PTH116
+            # Reading moves atime (once a day under relatime), everything but reading moves ctime.
+            yield File(path, state.st_blocks * 512, max(state.st_atime, state.st_ctime), state.st_ctime)
 
 
 def excess(root: Path, budget: Budget, used: Usage) -> tuple[int, int]:
@@ -161,7 +178,8 @@ class Cleaner:
         for file in self._walk():
             now = self._clock()
             torn = os.path.basename(file.path).startswith(TEMPORARY_PREFIX)  # noqa: PTH119
-            if (torn and now - file.came > _STALE_SECONDS) or (not torn and file.came < oldest):
+            stale = now - file.came > _STALE_SECONDS if torn else file.surplus or file.came < oldest
+            if stale:
                 count, freed = count + _remove(file.path), freed + file.bytes
             else:
                 ages.add(file, now)

@@ -66,7 +66,7 @@ PURGES = _counter("purges_total", "Keys purged from the disk")
 QUEUE = _gauge("queue_length", "Requests that wait for a place to render")
 BUSY = _gauge("slots_busy", "Renderings under way")
 SLOTS = _last("slots", "Places to render")
-UPLOADS = _gauge("uploads_waiting", "Results that wait to be put into the store")
+UPLOADS = _gauge("uploads_waiting", "Results on their way into the store")
 CACHE_BYTES = _last("cache_bytes", "Bytes on the disk, when last counted")
 CACHE_FILES = _last("cache_files", "Results on the disk, when last counted")
 

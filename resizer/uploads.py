@@ -31,15 +31,16 @@ class Uploads:
     def add(self, what: str, task: Callable[[], object]) -> bool:
         """Do `task` soon; False if too many wait. `what` is what the log calls it."""
         self._begin()
+        metrics.UPLOADS.inc()
         try:
             self._tasks.put_nowait((what, task))
         except queue.Full:
+            metrics.UPLOADS.dec()
             if not self._dropping:
                 _log.warning("Too much waits to be stored: %s is dropped, and what follows", what)
             self._dropping = True
             return False
         self._dropping = False
-        metrics.UPLOADS.set(self._tasks.qsize())
         return True
 
     def finish(self, seconds: float = _LAST_SECONDS) -> bool:
@@ -68,4 +69,4 @@ class Uploads:
                 _log.exception("The store did not take %s", what)
             finally:
                 self._tasks.task_done()
-                metrics.UPLOADS.set(self._tasks.qsize())
+                metrics.UPLOADS.dec()

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.endpoint import Endpoint
+from botocore.exceptions import ClientError
+from botocore.retries.quota import RetryQuota
 from moto_fixture import LATER_CLIENTS
 
 from aws.session import connect
@@ -30,6 +36,29 @@ def test_a_fleets_client_is_made_once_and_aims_at_the_same_region(fresh: Cloud, 
     assert getattr(fresh, name) is getattr(fresh, name)
     assert fresh.elb.meta.region_name == fresh.region == "eu-central-1"
     assert getattr(fresh, name).meta.config.retries["total_max_attempts"] == 10
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "attempts"),
+    [("RequestLimitExceeded", 400, 20), ("503", 503, 20), ("InvalidGroup.NotFound", 400, 1)],
+)
+def test_what_is_throttled_is_tried_twenty_times_whatever_credit_botocore_has_left(
+    fresh: Cloud, monkeypatch: pytest.MonkeyPatch, code: str, status: int, attempts: int
+) -> None:
+    asked: list[object] = []
+
+    def refuse(*_: object) -> Any:
+        asked.append(1)
+        answer = AWSResponse("https://aws.test", status, HTTPHeaders(), SimpleNamespace(stream=list))
+        return (answer, {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {}}), None
+
+    monkeypatch.setattr(Endpoint, "_do_get_response", refuse)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    # What a command has asked that looked for something which was not there, a hundred times.
+    monkeypatch.setattr(RetryQuota, "acquire", lambda *_: False)
+    with pytest.raises(ClientError, match=code):
+        fresh.ec2.describe_vpcs()
+    assert len(asked) == attempts
 
 
 def test_a_client_made_later_aims_where_the_cloud_was_found(mock_cloud: Cloud) -> None:

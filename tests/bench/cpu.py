@@ -53,6 +53,12 @@ def meter(roots: Callable[[], Iterable[int]], name: str = "") -> Callable[[], fl
     return lambda: cpu_seconds(roots(), name)
 
 
+def computer_seconds() -> float:
+    """The CPU time that this whole computer has spent on anything since it was started."""
+    user, nice, system, _idle, _waiting, irq, softirq, *_ = Path("/proc/stat").read_text().split()[1:]
+    return sum(map(int, (user, nice, system, irq, softirq))) * _TICK_SECONDS
+
+
 def resident_bytes(pid: int) -> int:
     """What a process has in memory now."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES

@@ -69,7 +69,11 @@ def test_a_failing_script_strands_the_node_with_its_last_words_and_ends_the_boot
     state = boot(node)
     assert (state.state, state.reason) == ("stranded", "first: there is no bucket (make one)")
     assert scripts.names == ["first"]
-    assert told[-1] == {"bootstrap:state": "stranded", "bootstrap:reason": state.reason}
+    assert told[-1] == {
+        "bootstrap:state": "stranded",
+        "bootstrap:since": state.since,
+        "bootstrap:reason": state.reason,
+    }
 
 
 def test_a_silent_failure_is_named_by_its_code(node: Node, scripts: Any) -> None:

@@ -74,3 +74,37 @@ def test_the_resizer_reads_what_its_template_renders() -> None:
     config = read(ROOM / "golden" / "resizer.toml")
     assert (config.bucket, config.prefix, config.results_prefix) == ("photos", "", "resized")
     assert config.cache_dir == Path("/var/cache/resizer")
+
+
+def test_every_setting_that_a_node_may_be_given_reaches_the_resizer(tmp_path: Path) -> None:
+    given: dict[str, tuple[str, object]] = {
+        "BUCKET": ("photos", "photos"),
+        "PREFIX": ("originals", "originals"),
+        "RESULTS_PREFIX": ("sizes", "sizes"),
+        "PRESETS": ("tiny=w20 small=w40", {"tiny": "w20", "small": "w40"}),
+        "PRESETS_ONLY": ("true", True),
+        "SIGNING_KEYS": ("sixteen-letters-1 sixteen-letters-2", ("sixteen-letters-1", "sixteen-letters-2")),
+        "UNSIGNED": ("true", True),
+        "FORMATS": ("jpeg png", ("jpeg", "png")),
+        "MAX_PIXELS": ("1000000", 1_000_000),
+        "MAX_ORIGINAL_BYTES": ("2000000", 2_000_000),
+        "MAX_FRAMES": ("3", 3),
+        "DECODE_SECONDS": ("4", 4),
+        "QUALITY": ("55", 55),
+        "FALLBACK": ("/opt/fallback.png", Path("/opt/fallback.png")),
+        "ALLOW_ORIGINS": ("https://a.example", ("https://a.example",)),
+        "TIMING_ALLOW_ORIGINS": ("*", ("*",)),
+        "CACHE_MAX_BYTES": ("5000000", 5_000_000),
+    }
+    declared = {each.name for each in load(FILES / "resizer-bootstrap.toml").inputs}
+    # These two are AWS's own words, in the daemons' ~/.aws/config.
+    assert set(given) == declared - {"AWS_REGION", "AWS_ENDPOINT_URL"}
+    baked = tomllib.loads((FILES.parent / "resizer.toml").read_text())["vars"]
+    file = tmp_path / "resizer.toml"
+    file.write_text(
+        fill(render(FILES / "resizer-node.toml.j2", baked), {name: text for name, (text, _) in given.items()})
+    )
+    config = read(file)
+    assert {name: getattr(config, name.lower()) for name in given} == {
+        name: value for name, (_, value) in given.items()
+    }

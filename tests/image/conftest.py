@@ -31,6 +31,10 @@ def ask(method, path, **headers):
 token = ask("PUT", "api/token", **{"X-aws-ec2-metadata-token-ttl-seconds": "60"})
 print(ask("GET", "meta-data/instance-id", **{"X-aws-ec2-metadata-token": token}), end="")
 """
+INSIDE = """
+import sys, urllib.request as web
+print(web.build_opener(web.ProxyHandler({})).open("http://127.0.0.1" + sys.argv[1]).read().decode())
+"""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,12 @@ def aws() -> boto3.Session:
 def get(host: Any) -> Any:
     """Ask the node's web server from the desk, as a client would: `get("/health").status`."""
     return lambda path, method="GET", **headers: _ask(host, path, method, **headers)
+
+
+@pytest.fixture(scope="module")
+def inside(host: Any) -> Any:
+    """Ask the node's web server from the node itself: `inside("/metrics")` is what 200 brings."""
+    return lambda path: host.check_output("python3 -c %s %s", INSIDE, path)
 
 
 @pytest.fixture(scope="session")

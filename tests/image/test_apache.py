@@ -37,6 +37,10 @@ def test_the_default_site_is_off(host: Any, get: Any) -> None:
     assert b"Apache2 Debian Default Page" not in get("/").body
 
 
+def test_the_node_itself_may_see_what_apache_is_doing(inside: Any) -> None:
+    assert "Scoreboard: " in inside("/server-status?auto")
+
+
 @pytest.mark.parametrize("path", ["/server-status", "/server-info", "/.htaccess"])
 def test_what_is_private_is_not_shown(get: Any, path: str) -> None:
     assert get(path).status in (400, 403, 404)

@@ -29,10 +29,6 @@ UNITS = ("apache2.service", "resizer-render.service", "resizer-keeper.service")
 # A result may be stored after it was sent.
 LONGEST_STORING_SECONDS = 10
 CACHE = "/var/cache/resizer"
-METRICS = """
-import urllib.request as web
-print(web.build_opener(web.ProxyHandler({})).open("http://127.0.0.1/metrics").read().decode())
-"""
 
 
 @dataclass(frozen=True)
@@ -189,6 +185,13 @@ def test_an_original_that_will_not_do_has_its_own_status(
     assert answer.headers["x-request-id"]
 
 
+def test_what_apache_itself_refuses_has_the_form_of_the_applications_refusals(get: Any) -> None:
+    answer = get("/medium/a%00.jpg")
+    assert (answer.status, answer.body.split()[0]) == (404, b"bad_address")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_urls_that_are_not_ours_have_their_own_statuses(get: Any, sign: Any, key: str) -> None:
     signed = sign(key, "w321")
     forged = f"/{'A' * 43}/{signed.split('/', 2)[2]}"
@@ -232,9 +235,9 @@ def test_renderers_give_way_to_everybody_else(host: Any) -> None:
     assert nice.strip() == "10"
 
 
-def test_metrics_are_for_the_node_alone_and_nothing_is_left_in_a_queue(host: Any, get: Any) -> None:
+def test_metrics_are_for_the_node_alone_and_nothing_is_left_in_a_queue(inside: Any, get: Any) -> None:
     assert get("/metrics").status == 403
-    told = host.check_output("python3 -c %s", METRICS)
+    told = inside("/metrics")
     values = dict(re.findall(r"^(resizer_\w+) ([0-9.e+]+)$", told, re.MULTILINE))
     assert [float(values[f"resizer_{name}"]) for name in ("queue_length", "slots_busy")] == [0, 0]
     assert float(re.findall(r"^resizer_renders_total\{.*\} ([0-9.e+]+)$", told, re.MULTILINE)[0]) > 0

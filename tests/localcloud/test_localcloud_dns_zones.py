@@ -44,6 +44,13 @@ def test_an_alias_has_the_load_balancers_address() -> None:
     assert served(alias) == (Record("shop.test", 60, "A", "10.0.0.5"),)
 
 
+def test_at_the_apex_an_alias_stands_beside_what_every_zone_has() -> None:
+    alias = record("shop.test.", "A", alias_target={"DNSName": "web-1.us-east-1.elb.amazonaws.com"})
+    apex = [line.split() for line in zone_file(Zone("shop.test", served(alias)), 7).splitlines()]
+    assert [(line[0], line[3]) for line in apex] == [("shop.test.", kind) for kind in ("SOA", "NS", "A")]
+    assert apex[2] == ["shop.test.", "60", "IN", "A", "10.0.0.5"]
+
+
 def test_an_alias_of_a_name_in_the_zone_has_its_records() -> None:
     alias = record("shop.test", "A", alias_target={"DNSName": "a.shop.test"})
     found = served(record("a.shop.test", "A", "192.0.2.1", ttl=9), alias)

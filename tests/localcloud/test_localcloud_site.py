@@ -236,6 +236,8 @@ def test_a_guest_is_told_where_aws_is_and_who_answers_names(tmp_path: Path) -> N
         "AWS_ENDPOINT_URL=http://10.50.0.1:8050" in (tmp_path / "etc/profile.d/99-localcloud.sh").read_text()
     )
     assert (tmp_path / "etc/resolv.conf").stat().st_mode & 0o777 == 0o644
+    assert "AWS_ENDPOINT_URL" in (tmp_path / "etc/sudoers.d/99-localcloud").read_text()
+    assert (tmp_path / "etc/sudoers.d").stat().st_mode & 0o777 == 0o750
 
 
 # --- what this computer must have ---
@@ -267,7 +269,7 @@ def test_without_apt_get_but_with_all_programs_machines_run(monkeypatch: pytest.
 
 @pytest.fixture
 def lacking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(needs, "missing", lambda: needs.NEEDS[:1])
+    monkeypatch.setattr(needs, "missing", lambda *_: needs.NEEDS[:1])
     monkeypatch.setattr(needs, "refuse_where_impossible", lambda *_, **__: None)
 
 
@@ -277,6 +279,16 @@ def test_packages_that_are_not_to_be_installed_are_listed_in_a_command(lacking: 
         needs.ensure(said.append, install=False)
     assert said == ["needs systemd-container, which runs the machines"]
     assert caught.value.hint.endswith("apt-get install --yes --no-install-recommends systemd-container")
+
+
+def test_what_is_wanted_beside_is_known_by_its_program_or_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there, absent = tmp_path / "there.so", tmp_path / "absent.so"
+    there.touch()
+    wanted = [needs.Need(path.stem, str(path), "serves") for path in (there, absent)]
+    monkeypatch.setattr(needs.shutil, "which", lambda *_, **__: "/usr/bin/it")
+    assert [need.package for need in needs.missing(wanted)] == ["absent"]
 
 
 def test_packages_are_installed_from_fresh_lists(lacking: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any, Self
 
@@ -63,6 +63,7 @@ class Site:
     settings: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     defines: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -105,6 +106,7 @@ class Site:
                 "RESIZER_CONFIG": str(self.config),
                 "PROMETHEUS_MULTIPROC_DIR": str(self.root / "run/metrics"),
                 "APACHE_LOG_DIR": str(self.root),
+                **self.environment,
             }
             self.running[name] = subprocess.Popen(argv, stdout=out, stderr=out, env=environ, cwd="/", **how)
 
@@ -130,6 +132,20 @@ class Site:
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read())
 
+    def said(self, request: bytes) -> Answer:
+        """Send these very bytes, and hear what is answered."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS) as connection:
+            return self.said_over(connection, request)
+
+    @staticmethod
+    def said_over(connection: socket.socket, request: bytes) -> Answer:
+        """The same, over a connection that is there."""
+        connection.sendall(request)
+        response = HTTPResponse(connection)
+        response.begin()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, found, response.read())
+
     def upload(self, key: str, data: bytes, modified: int = 1_700_000_000) -> None:
         """Put an original into the folder store."""
         path = self.root / "originals" / key
@@ -146,6 +162,14 @@ class Site:
         parent = self.running["render"].pid
         listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
         return [int(each) for each in listed.split()]
+
+    def fetch(self) -> int:
+        """Return the process id of the daemon that runs the application."""
+        parent = self.running["apache"].pid
+        listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        titles = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in listed}
+        (found,) = (one for one, title in titles.items() if b"(wsgi:fetch)" in title)
+        return found
 
     def files(self) -> list[Path]:
         """Return the files of the cache that Apache could serve."""
@@ -183,7 +207,7 @@ class Site:
 
     def _configure(self) -> None:
         settings = {
-            "folder": f'"{self.root}/originals"',
+            **({} if "bucket" in self.settings else {"folder": f'"{self.root}/originals"'}),
             "cache_dir": f'"{self.root}/cache"',
             "run_dir": f'"{self.root}/run"',
             "signing_keys": f'["{SIGNING_KEY}"]',
@@ -210,7 +234,8 @@ class Site:
         for old, new in (
             ("python-path=/opt/resizer/app ", ""), ("home=/var/lib/resizer", "home=/"),
             ("user=resizer group=resizer", f"user={USER} group={GROUP}"),
-            ("/opt/resizer/app", str(PRODUCT)), ("*:80", "*"),
+            ("/opt/resizer/app", str(PRODUCT)), ("/opt/resizer/errors", str(TEMPLATES / "errors")),
+            ("*:80", "*"),
             ("request-timeout=60", f"request-timeout=60 socket-user={USER}"),
         ):  # fmt: skip
             site = site.replace(old, new)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -179,6 +180,73 @@ def test_a_hit_may_be_asked_for_again_in_part_or_by_head(site: Site) -> None:
     assert site.get("/thumb/http.jpg", Range="bytes=999999-").status == 416
     assert hit.headers["last-modified"] == "Tue, 14 Nov 2023 22:13:20 GMT"
     assert site.get("/thumb/http.jpg", "POST").status == 405
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_address"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "bad_address"),
+        (b"nonsense\r\n\r\n", 400, "bad_address"),
+        (b"GET /medium/a%00.jpg HTTP/1.1\r\nHost: a\r\n\r\n", 404, "bad_address"),
+        (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method"),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "too_long"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 400, "bad_address"),
+        (b"GET /.errors/503 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_address"),
+    ],
+)
+def test_what_apache_refuses_by_itself_has_the_form_of_our_refusals(
+    site: Site, request_: bytes, status: int, code: str
+) -> None:
+    answer = site.said(request_)
+    assert answer.status == status
+    assert answer.body.split()[0].decode() == code
+    assert answer.headers["content-type"].replace("; ", ";") == "text/plain;charset=utf-8"
+    assert answer.headers["cache-control"] == "public, max-age=5"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "code"),
+    [("Content-Length: 9999999", 413, "too_large_request"), ("Range: bytes=999999-", 416, "bad_range")],
+)
+def test_what_apache_refuses_of_a_file_says_why(site: Site, header: str, status: int, code: str) -> None:
+    site.upload("e.jpg", PHOTO)
+    site.get("/thumb/e.jpg")
+    answer = site.said(f"GET /thumb/e.jpg HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n".encode())
+    assert (answer.status, answer.body.split()[0].decode()) == (status, code)
+    assert answer.headers["x-request-id"]
+
+
+def test_a_node_whose_application_does_not_start_says_so_in_one_line_that_nobody_keeps() -> None:
+    with node() as site:
+        site.upload("hit.jpg", PHOTO)
+        site.get("/thumb/hit.jpg")
+        site.config.write_text("nonsense")
+        os.kill(site.fetch(), signal.SIGKILL)
+        Site.until(lambda: site.get("/health").status == 500, "the application fails to start")
+        broken, hit = site.get("/medium/hit.jpg"), site.get("/thumb/hit.jpg")
+        assert (broken.status, broken.body.split()[0]) == (500, b"broken")
+        assert broken.headers["content-type"].startswith("text/plain")
+        assert broken.headers["cache-control"] == "no-store"
+        assert (hit.status, hit.headers["x-resizer"]) == (200, "apache")
+
+
+def test_a_connection_that_asks_nothing_is_kept_and_one_that_asks_too_slowly_is_ended(site: Site) -> None:
+    """As apache.conf has it: 75 s for the first, which load balancers reuse, and 10 s for the other."""
+    site.upload("kept.jpg", PHOTO)
+    with (
+        socket.create_connection(("127.0.0.1", site.port), timeout=40) as slow,
+        socket.create_connection(("127.0.0.1", site.port), timeout=40) as kept,
+    ):
+        request = b"GET /thumb/kept.jpg HTTP/1.1\r\nHost: a\r\n\r\n"
+        slow.sendall(request[:20])
+        assert site.said_over(kept, request).status == 200
+        refused = slow.recv(65536)
+        assert not refused or refused.startswith(b"HTTP/1.1 408 ")
+        assert b"too_late " in refused or not refused
+        assert site.said_over(kept, request).headers["x-resizer"] == "apache"
 
 
 def test_a_hit_larger_than_what_apache_reads_at_once_arrives_whole_and_in_parts(site: Site) -> None:

@@ -8,14 +8,20 @@ import threading
 import tomllib
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from resizer_node import PHOTO
 from resizer_picture import opened
 
-from resizer import development
+from resizer import development, showroom
+from resizer.client import url
 from resizer.config import Config, read
 from resizer.errors import ConfigError, ToolError
+from resizer.samples import samples
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +93,54 @@ def test_an_example_is_never_one_of_our_own_files(tmp_path: Path) -> None:
     (tmp_path / ".resized").mkdir()
     (tmp_path / ".resized" / "a.jpg").touch()
     assert development.example(Config(folder=tmp_path)) == development.PAINTED
+
+
+def page_of(config: Config) -> tuple[list[Any], str]:
+    """What is at / on a server of the application: an application of its own says nothing here."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response("400 Bad Request", [])
+        return [environ["PATH_INFO"].encode()]
+
+    begun: list[Any] = []
+    served = development.with_showroom(application, config)
+    body = b"".join(served({"PATH_INFO": "/"}, lambda *start: begun.append(start)))  # type: ignore[arg-type]
+    assert b"".join(served({"PATH_INFO": "/a"}, lambda *_: None)) == b"/a"  # type: ignore[arg-type]
+    return begun, body.decode()
+
+
+def test_the_page_has_some_originals_in_every_mode_and_format(tmp_path: Path) -> None:
+    for name in ("d.jpg", 'a"<b.png', "c.jpg", "b.gif"):
+        (tmp_path / name).write_bytes(PHOTO)
+    ((status, headers),), page = page_of(Config(folder=tmp_path, unsigned=True))
+    assert (status, dict(headers)["Content-Type"]) == ("200 OK", "text/html; charset=utf-8")
+    assert page.count("<img ") == 3 * len(showroom.MODES) * len(showroom.FORMATS)
+    assert "<h2>a&quot;&lt;b.png</h2>" in page
+    assert 'src="/unsafe/w120,h120,fill,f_gif/c.jpg"' in page
+    assert 'src="/unsafe/w120,h120,fill/c.jpg"' in page  # what is said by the extension is not said again
+    assert "d.jpg" not in page
+
+
+def test_the_page_signs_where_there_is_a_key_and_is_not_there_where_there_are_presets_alone(
+    folder: Path,
+) -> None:
+    keyed = Config(folder=folder, signing_keys=("0123456789abcdef",))
+    assert (
+        f'src="{url("", "b/a b.jpg", options="w120,h120", signing_key="0123456789abcdef")}"'
+        in page_of(keyed)[1]
+    )
+    assert page_of(Config(folder=folder, unsigned=True, presets_only=True)) == (
+        [("400 Bad Request", [])],
+        "/",
+    )
+    assert page_of(Config(folder=folder)) == ([("400 Bad Request", [])], "/")
+
+
+def test_samples_are_a_photograph_one_that_moves_and_one_that_is_seen_through() -> None:
+    found = {key: opened(data) for key, data in samples().items()}
+    assert found[development.PAINTED].format == "JPEG"
+    assert [key for key, image in found.items() if getattr(image, "n_frames", 1) > 1] == ["pan.gif"]
+    assert found["pane.png"].getchannel("A").getextrema() == (0, 255)
 
 
 def test_the_application_is_built_of_the_file_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,6 +198,22 @@ def test_the_least_used_go_until_the_low_water_mark(tmp_path: Path) -> None:
     assert left(tmp_path)
 
 
+def test_of_a_folder_that_is_too_full_the_least_used_go_however_much_space_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eviction, "_CROWDED_FILES", 8)
+    monkeypatch.setattr(eviction, "_UNCROWDED_FILES", 5)
+    for number in range(12):  # a file's own time moves whenever it is made, and a test cannot set it back
+        fill(tmp_path, {f"0000{number:02}": 0})
+        time.sleep(0.005)
+    fill(tmp_path, {f"0001{number:02}": 0 for number in range(8)})
+    usage, gone = cleaner(tmp_path, Budget(99, 98)).clean()
+    assert left(tmp_path) == {f"0000{number:02}" for number in range(7, 12)} | {
+        f"0001{number:02}" for number in range(8)
+    }
+    assert (usage.files, gone.files) == (13, 7)
+
+
 def test_below_the_high_water_mark_all_stay(tmp_path: Path) -> None:
     fill(tmp_path, {f"{number:04x}": 10 for number in range(10)})
     usage, gone = cleaner(tmp_path, Budget(99, 50, max_bytes=1_000_000)).clean()

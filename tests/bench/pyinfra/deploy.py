@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.facts.files import Directory, Link
+from pyinfra.facts.files import Directory
 from pyinfra.facts.server import Command
 from pyinfra.operations import apt, files, pip, server, systemd
 
@@ -20,7 +20,7 @@ HELD = "/opt/amibake/held"
 files.put(src=io.StringIO("#!/bin/sh\nexit 101\n"), dest="/usr/sbin/policy-rc.d", mode="755")
 apt.update(cache_time=3600)
 apt.dist_upgrade()
-apt.packages(
+installed = apt.packages(
     packages=["apache2", "ca-certificates", "libapache2-mod-wsgi-py3", "logrotate", "python3-venv"],
     no_recommends=True,
 )
@@ -32,6 +32,7 @@ for path, owner in (
     (f"{HELD}/bootstrap", "root"),
     (f"{HELD}/resizer", "root"),
     ("/opt/resizer/app/resizer", "root"),
+    ("/opt/resizer/errors", "root"),
     ("/etc/amibake/templates", "root"),
     ("/var/cache/resizer", "resizer"),
     ("/var/lib/resizer/.aws", "root"),
@@ -53,6 +54,7 @@ for name, venv in (("bootstrap", "/opt/amibake/venv"), ("resizer", "/opt/resizer
     )
 
 for name, tree, python in (
+    ("errors", "/opt/resizer/errors", ""),
     ("bootstrap", "/opt/amibake/bootstrap", "/opt/amibake/venv/bin/python"),
     ("scripts", "/opt/amibake/scripts", ""),
     ("resizer", "/opt/resizer/app/resizer", "/opt/resizer/venv/bin/python"),
@@ -99,9 +101,10 @@ for path, to in (
 ):
     files.link(path=path, target=to)
 
-idle = told["idle_modules"]
-if host.get_fact(Link, path=f"/etc/apache2/mods-enabled/{idle[0]}.load"):
-    server.shell(commands=[f"a2dismod --force --quiet {' '.join(idle)}"])
+# Facts are gathered before anything is done, when there is no Apache yet.
+server.shell(
+    commands=[f"a2dismod --force --quiet {' '.join(told['idle_modules'])}"], _if=installed.did_change
+)
 
 files.link(path="/etc/apache2/sites-enabled/000-default.conf", present=False)
 files.file(path="/var/www/html/index.html", present=False)
