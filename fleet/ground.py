@@ -66,6 +66,7 @@ def find_ground(cloud: Cloud, deployment: Deployment) -> Ground:
             f"{deployment.path}: `subnets` lie in {len(vpcs)} VPCs", "a deployment stands in one VPC"
         )
     by_zone = {one["AvailabilityZone"]: one["SubnetId"] for one in reversed(found)}
+    _check_groups(cloud, deployment)
     first = find_place(cloud, found[0]["SubnetId"])
     (vpc,) = cloud.ec2.describe_vpcs(VpcIds=[first.vpc_id])["Vpcs"]
     return Ground(
@@ -76,6 +77,17 @@ def find_ground(cloud: Cloud, deployment: Deployment) -> Ground:
         caller=first.caller,
         subnets=tuple(Subnet(by_zone[zone], zone) for zone in sorted(by_zone)),
     )
+
+
+def _check_groups(cloud: Cloud, deployment: Deployment) -> None:
+    wanted = sorted({group for one in deployment.templates for group in one.security_groups})
+    try:
+        _ = cloud.ec2.describe_security_groups(GroupIds=wanted) if wanted else None
+    except ClientError as why:
+        raise DeploymentError(
+            f"{deployment.path}: {cloud.region} has not all of `security_groups`: {why}",
+            "`aws ec2 describe-security-groups` lists them; leave out those of the deployment itself",
+        ) from why
 
 
 def _subnets(cloud: Cloud, deployment: Deployment) -> list[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fleet_balancers import balancer, from_this_desk, kind, writes  # noqa: F401 - fixtures
+from fleet_door import door, up  # noqa: F401 - fixtures
 
 GOLDEN = Path(__file__).parent / "golden"
 

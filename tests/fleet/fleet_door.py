@@ -8,11 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from fleet_account import booting, register_image
 from invoke.program import Program
 from rich.console import Console
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
     from aws.session import Cloud
 
@@ -77,15 +79,37 @@ class Door:
         return Told(code, heard.out, heard.err)
 
 
-def door_to(
-    cloud: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Door:
-    """The commands, all of which are led to one cloud; errors are told where they are heard."""
+def ids(cloud: Cloud) -> list[str]:
+    """The nodes there are."""
+    from fleet.node import described
+
+    return [one.id for one in described(cloud, "shop")]
+
+
+@pytest.fixture
+def door(
+    mock_cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Door]:
+    """The commands, all of which are led to one account; errors are told where they are heard."""
     import tasks
+    from fleet import service
 
     for room in ROOMS:
-        monkeypatch.setattr(import_module(f"fleet.{room}"), "connect", lambda: cloud)
+        monkeypatch.setattr(import_module(f"fleet.{room}"), "connect", lambda: mock_cloud)
     monkeypatch.setattr(tasks, "_stderr", Console(stderr=True, width=400))
-    made = Door(folder / "shop.toml", capsys)
+    monkeypatch.setattr("aws.place._public_address", lambda: "192.0.2.7")
+    monkeypatch.setattr(service, "_LOOK_SECONDS", 0)
+    monkeypatch.setattr(service, "_BOOT_SECONDS", 0)
+    monkeypatch.setenv("AMIBAKE_STATE", str(tmp_path))
+    register_image()
+    made = Door(tmp_path / "shop.toml", capsys)
     made.write(SHOP)
-    return made
+    with booting(mock_cloud):
+        yield made
+
+
+@pytest.fixture
+def up(door: Door) -> Door:
+    """The same with the deployment up."""
+    assert door.invoke("fleet.up").code == 0
+    return door

@@ -115,6 +115,16 @@ def test_a_classic_load_balancer_is_described_as_recorded(cloud: Cloud) -> None:
     assert found.address in cloud.subnets[0].cidr
 
 
+def test_a_classic_load_balancer_tells_the_zone_that_an_alias_to_it_names(
+    mock_cloud: object, cloud: Cloud
+) -> None:
+    import boto3
+
+    cloud.classic()
+    (told,) = boto3.client("elb", REGION).describe_load_balancers()["LoadBalancerDescriptions"]
+    assert told["CanonicalHostedZoneNameID"] == "Z35SXDOTRQ7X7K"
+
+
 def test_a_check_may_be_more_frequent_than_awss_if_boto3_does_not_look(
     mock_cloud: object, cloud: Cloud
 ) -> None:
