@@ -96,10 +96,13 @@ def _stampede(stand: Stand) -> Figure:
 def _saturation(stand: Stand, seconds: float) -> tuple[Figure, ...]:
     """Far more misses than can be rendered: what is answered, and whether memory grows."""
     keys = stand.keys("flood", 40)
-    urls = [stand.resized(width, key) for width in range(301, 301 + 400) for key in keys]
-    open_loop({"miss": urls}, {"miss": 1.0}, _SATURATING, seconds / 4)
+    first, flood = (int(_SATURATING * each * 1.1) for each in (seconds / 4, seconds))
+    widths = range(301, 302 + (first + flood) // len(keys))
+    urls = [stand.resized(width, key) for width in widths for key in keys]
+    open_loop({"miss": urls[:first]}, {"miss": 1.0}, _SATURATING, seconds / 4)
     before = _memory_bytes(stand)
-    answers = open_loop({"miss": urls[::-1]}, {"miss": 1.0}, _SATURATING, seconds)["miss"]
+    # Each once: what has been made would be a hit.
+    answers = open_loop({"miss": urls[first:]}, {"miss": 1.0}, _SATURATING, seconds)["miss"]
     grown = _memory_bytes(stand) - before
     others = sum(times for status, times in answers.statuses.items() if status not in ("200", "503"))
     stand.ground.say(f"{_SATURATING} misses a second for {seconds:g} s: {dict(answers.statuses)}")

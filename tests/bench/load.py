@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from bench.errors import BenchError
 
 _LONGEST_ANSWER_SECONDS = 30.0
+# As load balancers do: whoever uses connections again has to be the first to give up an idle one.
+_LONGEST_IDLE_SECONDS = 60.0
 _ONCE = """local answered = 0
 response = function()
   answered = answered + 1
@@ -140,6 +142,29 @@ class Answers:
         return sum(times for status, times in self.statuses.items() if status[:1] not in "23")
 
 
+@dataclass
+class _Pool:
+    """Connections to use again, the one of late first."""
+
+    idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
+
+    async def taken(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """One that was not idle for too long, else a new one."""
+        if self.idle and time.perf_counter() - self.idle[-1][0] > _LONGEST_IDLE_SECONDS:
+            self.close()
+        return self.idle.pop()[1:] if self.idle else await asyncio.open_connection(host, port)
+
+    def give_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Keep one whose answer has been read to its end."""
+        self.idle.append((time.perf_counter(), reader, writer))
+
+    def close(self) -> None:
+        """Close all that are idle."""
+        for _, _, writer in self.idle:
+            writer.close()
+        self.idle.clear()
+
+
 def open_loop(
     classes: dict[str, Sequence[str]], shares: dict[str, float], rate: float, seconds: float, seed: int = 1
 ) -> dict[str, Answers]:
@@ -159,7 +184,7 @@ async def _open_loop(
 ) -> dict[str, Answers]:
     answers = {name: Answers() for name in classes}
     turns = {name: itertools.cycle(urls) for name, urls in classes.items()}
-    pool: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    pool = _Pool()
     running: set[asyncio.Task[None]] = set()
     names, weights = list(shares), list(shares.values())
     began, due = time.perf_counter(), 0.0
@@ -170,20 +195,15 @@ async def _open_loop(
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(*running)
-    for _, writer in pool:
-        writer.close()
+    pool.close()
     return answers
 
 
-async def _ask(
-    url: str, due: float, answers: Answers, pool: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
-) -> None:
+async def _ask(url: str, due: float, answers: Answers, pool: _Pool) -> None:
     parts = urlsplit(url)
     try:
         async with asyncio.timeout(_LONGEST_ANSWER_SECONDS):
-            reader, writer = (
-                pool.pop() if pool else await asyncio.open_connection(parts.hostname, parts.port or 80)
-            )
+            reader, writer = await pool.taken(str(parts.hostname), parts.port or 80)
             writer.write(f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
             status, keeps = await _answer(reader)
     except TimeoutError:
@@ -196,7 +216,7 @@ async def _ask(
     if status < 400:
         answers.latencies_ms.append((time.perf_counter() - due) * 1000)
     if keeps:
-        pool.append((reader, writer))
+        pool.give_back(reader, writer)
     else:
         writer.close()
 
