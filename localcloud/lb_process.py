@@ -18,6 +18,8 @@ from localcloud.cgroups import ControlGroup
 from localcloud.errors import LocalCloudError
 
 _START_SECONDS = 10
+# A master that is just beginning loses what it is told: it becomes another program once its worker is there.
+_HEARD_SECONDS = 0.5
 _ENTER = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
 _LOG_PIPE_BYTES = 1 << 20  # what a busy second writes, so that nothing is lost while the daemon is busy too
 _F_SETPIPE_SZ = 1031
@@ -68,8 +70,6 @@ class HAProxy:
         before = self._worker()
         (self.folder / "servers").write_text(state)
         self._write(config, files)
-        assert self._process is not None  # noqa: S101 (only a started one is reloaded)
-        self._process.send_signal(signal.SIGUSR2)
         self._await_worker(not_this=before)
 
     def stop(self) -> None:
@@ -129,8 +129,12 @@ class HAProxy:
         return ""
 
     def _await_worker(self, *, not_this: str) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline and self.running:
+        """Wait for a worker, a new one where there was one already: then the master is told so, and again."""
+        begun, told = time.monotonic(), float("-inf")
+        while (now := time.monotonic()) < begun + _START_SECONDS and self._process and self.running:
+            if not_this and now > told + _HEARD_SECONDS:
+                self._process.send_signal(signal.SIGUSR2)
+                told = now
             with suppress(BalancerTrouble):
                 if self._worker() not in ("", not_this):
                     return
