@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +100,8 @@ def _saturation(stand: Stand, seconds: float) -> tuple[Figure, ...]:
     first, flood = (int(_SATURATING * each * 1.1) for each in (seconds / 4, seconds))
     widths = range(301, 302 + (first + flood) // len(keys))
     urls = [stand.resized(width, key) for width in widths for key in keys]
+    # Large and small ones all the time: what grows is not to be the results.
+    random.Random(1).shuffle(urls)  # noqa: S311 - an order
     open_loop({"miss": urls[:first]}, {"miss": 1.0}, _SATURATING, seconds / 4)
     before = _memory_bytes(stand)
     # Each once: what has been made would be a hit.
