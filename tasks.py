@@ -256,7 +256,7 @@ _TESTED_WITH = (
 )
 
 
-@task(help={"unit": "only the sealed unit tests, which take seconds and need no root"})
+@task(help={"unit": "only the sealed unit tests, which take a few minutes and need no root"})
 def test(context: Context, unit: bool = False) -> None:
     """Run the checks and every test, those that boot machines on this computer too."""
     check(context)
