@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fleet import service
+
 if TYPE_CHECKING:
     from aws.session import Cloud
     from fleet.deployment import Deployment
@@ -26,6 +28,13 @@ def register_image(name: str = "resizer", fingerprint: str = "ab" * 32) -> str:
     image.architecture, image.root_device_name = "x86_64", "/dev/xvda"
     image.add_tags({"amibake:image": name, "amibake:fingerprint": fingerprint, "amibake:state": "verified"})
     return str(image.id)
+
+
+def in_no_time(patch: pytest.MonkeyPatch) -> None:
+    """Nobody dials to learn this computer's address, and nobody waits for a boot or between two looks."""
+    patch.setattr("aws.place._public_address", lambda: "192.0.2.7")
+    patch.setattr(service, "_LOOK_SECONDS", 0)
+    patch.setattr(service, "_BOOT_SECONDS", 0)
 
 
 @contextmanager

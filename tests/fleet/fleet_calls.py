@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fleet_account import booting, desk, register_image
+from fleet_account import booting, desk, in_no_time, register_image
 from moto import mock_aws
 
 from fleet import operations, service
@@ -28,10 +28,8 @@ def account(cloud: Cloud) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
         stack.enter_context(mock_aws())
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr("aws.place._public_address", lambda: "192.0.2.7")
+        in_no_time(patch)
         patch.setattr("fleet.bucket._SIZE", (30, 20))
-        patch.setattr(service, "_LOOK_SECONDS", 0)
-        patch.setattr(service, "_BOOT_SECONDS", 0)
         patch.setattr(service, "_TIMES_SLOWER", 0)
         stack.enter_context(booting(cloud))
         subnets = cloud.ec2.describe_subnets()["Subnets"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fleet_account import booting, register_image
+from fleet_account import booting, in_no_time, register_image
 from invoke.program import Program
 from rich.console import Console
 
@@ -92,14 +92,11 @@ def door(
 ) -> Iterator[Door]:
     """The commands, all of which are led to one account; errors are told where they are heard."""
     import tasks
-    from fleet import service
 
     for room in ROOMS:
         monkeypatch.setattr(import_module(f"fleet.{room}"), "connect", lambda: mock_cloud)
     monkeypatch.setattr(tasks, "_stderr", Console(stderr=True, width=400))
-    monkeypatch.setattr("aws.place._public_address", lambda: "192.0.2.7")
-    monkeypatch.setattr(service, "_LOOK_SECONDS", 0)
-    monkeypatch.setattr(service, "_BOOT_SECONDS", 0)
+    in_no_time(monkeypatch)
     monkeypatch.setenv("AMIBAKE_STATE", str(tmp_path))
     register_image()
     made = Door(tmp_path / "shop.toml", capsys)

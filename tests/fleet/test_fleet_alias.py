@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fleet_account import booting, counted, desk, register_image, writes
+from fleet_account import booting, counted, desk, in_no_time, register_image, writes
 from fleet_wanted import deployment
 
-from fleet import dns_check, dns_tasks, names_in_route53, operations, service
+from fleet import dns_check, dns_tasks, names_in_route53, operations
 from fleet.dns_question import Answer
 from fleet.load_balancer import KINDS
 from fleet.names_in_route53 import Record
@@ -33,9 +33,7 @@ def shop(kind: str = "alias", name: str = "img.shop.test", balancer: str = "clas
 
 @pytest.fixture(autouse=True)
 def account(mock_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("aws.place._public_address", lambda: "192.0.2.7")
-    monkeypatch.setattr(service, "_LOOK_SECONDS", 0)
-    monkeypatch.setattr(service, "_BOOT_SECONDS", 0)
+    in_no_time(monkeypatch)
     register_image()
     with booting(mock_cloud), classic_ones_tell_their_zone(mock_cloud):
         yield

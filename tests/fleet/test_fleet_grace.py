@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fleet_account import booting, counted, desk, register_image, writes
+from fleet_account import booting, counted, desk, in_no_time, register_image, writes
 from fleet_wanted import BORN, deployment, node, settled, wanted
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aws.ownership import tag_list
-from fleet import operations, scaling_groups, service
+from fleet import operations, scaling_groups
 from fleet.grace import grace
 from fleet.node import Node
 from fleet.node_actions import PutScaling
@@ -101,9 +101,7 @@ def test_the_plan_shows_it_and_where_it_comes_from() -> None:
 
 @pytest.fixture(autouse=True)
 def account(mock_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("aws.place._public_address", lambda: "192.0.2.7")
-    monkeypatch.setattr(service, "_LOOK_SECONDS", 0)
-    monkeypatch.setattr(service, "_BOOT_SECONDS", 0)
+    in_no_time(monkeypatch)
     register_image()
     with booting(mock_cloud), group_boots_in(mock_cloud, 50):
         yield

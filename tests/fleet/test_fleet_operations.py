@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fleet_account import booting, counted, desk, register_image, writes
+from fleet_account import booting, counted, desk, in_no_time, register_image, writes
 from fleet_wanted import deployment
 from moto_fixture import refusal
 
@@ -31,9 +31,7 @@ SHOP = deployment()
 
 @pytest.fixture(autouse=True)
 def account(mock_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("aws.place._public_address", lambda: "192.0.2.7")
-    monkeypatch.setattr(service, "_LOOK_SECONDS", 0)
-    monkeypatch.setattr(service, "_BOOT_SECONDS", 0)
+    in_no_time(monkeypatch)
     monkeypatch.setattr("fleet.bucket._SIZE", (30, 20))
     register_image()
     with booting(mock_cloud):

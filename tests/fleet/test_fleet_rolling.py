@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from fleet.rollout import Pace
 from fleet.verdict import Traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from aws.session import Cloud
 
 BUSY = Traffic(1000, 0, 0.1)
@@ -240,12 +243,8 @@ def test_a_canary_that_serves_no_more_is_waited_for_before_an_old_one_goes(
         serving.append(set(lb.health(stage.cloud, balancer)))
 
     monkeypatch.setattr(watching, "by_minute", canary_leaves_while_it_is_watched)
-    events = stage.cloud.ec2.meta.events
-    events.register("before-call.ec2.TerminateInstances", note)
-    try:
+    with heard(stage, "before-call.ec2.TerminateInstances", note):
         stage.roll()
-    finally:
-        events.unregister("before-call.ec2.TerminateInstances", note)
     assert len(left) == 1
     assert all(set(left) <= one for one in serving)
     assert stage.images == {"new": 3}
@@ -301,12 +300,8 @@ def test_two_launches_of_one_run_do_not_share_a_client_token(stage: Stage) -> No
     def note(params: dict[str, Any], **_: object) -> None:
         tokens.append(params["ClientToken"])
 
-    events = stage.cloud.ec2.meta.events
-    events.register("provide-client-params.ec2.RunInstances", note)
-    try:
+    with heard(stage, "provide-client-params.ec2.RunInstances", note):
         stage.roll()
-    finally:
-        events.unregister("provide-client-params.ec2.RunInstances", note)
     assert len(tokens) == len(set(tokens)) == 3
 
 
@@ -325,3 +320,14 @@ def test_the_history_tells_of_a_roll_out_and_of_its_end(stage: Stage) -> None:
     assert last.command == "invoke fleet.roll"
     assert "taken back" in last.outcome
     assert any("1 node of web" in one for one in last.changed)
+
+
+@contextmanager
+def heard(stage: Stage, event: str, note: Callable[..., None]) -> Iterator[None]:
+    """Tell `note` of each event of that name at the EC2 client."""
+    events = stage.cloud.ec2.meta.events
+    events.register(event, note)
+    try:
+        yield
+    finally:
+        events.unregister(event, note)

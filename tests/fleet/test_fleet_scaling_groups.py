@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fleet_account import booting, counted, desk, register_image, writes
+from fleet_account import booting, counted, desk, in_no_time, register_image, writes
 from fleet_wanted import deployment
 
 from fleet import operations, service
@@ -37,9 +37,7 @@ def shop(front: str = "classic", zones: list[str] | None = None, **scaling: Any)
 
 @pytest.fixture(autouse=True)
 def account(mock_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("aws.place._public_address", lambda: "192.0.2.7")
-    monkeypatch.setattr(service, "_LOOK_SECONDS", 0)
-    monkeypatch.setattr(service, "_BOOT_SECONDS", 0)
+    in_no_time(monkeypatch)
     # Nobody boots in moto's groups, and nobody is waited for.
     monkeypatch.setattr(service, "_TIMES_SLOWER", 0)
     register_image()
